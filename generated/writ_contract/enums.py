@@ -1,0 +1,182 @@
+"""The named enumerations of the contract.
+
+Written by scripts/generate from contracts/; not edited by hand.
+"""
+
+from enum import StrEnum
+
+
+class SiteStatus(StrEnum):
+    """Where a site is in its life. When a deletion succeeds, the site is gone."""
+
+    CREATING = "creating"
+    ACTIVE = "active"
+    FAILED = "failed"
+    DELETING = "deleting"
+
+
+class JobKind(StrEnum):
+    """What is ordered."""
+
+    SITE_CREATE = "site.create"
+    SITE_DELETE = "site.delete"
+    SITE_IMPORT = "site.import"
+    ENVIRONMENT_CREATE = "environment.create"
+    ENVIRONMENT_DELETE = "environment.delete"
+    ENVIRONMENT_DRIFT_CHECK = "environment.drift_check"
+    ENVIRONMENT_DEPLOY = "environment.deploy"
+    ENVIRONMENT_UPDATE = "environment.update"
+    ENVIRONMENT_RESTORE = "environment.restore"
+    ENVIRONMENT_PROMOTE = "environment.promote"
+    ENVIRONMENT_ROLLBACK = "environment.rollback"
+    ENVIRONMENT_CACHE = "environment.cache"
+    ENVIRONMENT_CACHE_PURGE = "environment.cache_purge"
+    BACKUP_CREATE = "backup.create"
+    BACKUP_DELETE = "backup.delete"
+    DOMAIN_CREATE = "domain.create"
+    DOMAIN_DELETE = "domain.delete"
+
+
+class JobStatus(StrEnum):
+    """Where a job is in its life. A running job goes back to queued when its worker is stopped or lost and
+    the step can be repeated.
+    """
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class JobStepStatus(StrEnum):
+    """How a step stands. Undone means that it was carried out and then taken back."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNDONE = "undone"
+    CANCELLED = "cancelled"
+
+
+class JobLogLevel(StrEnum):
+    """How serious an entry is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class EnvironmentType(StrEnum):
+    """What an environment is for."""
+
+    PRODUCTION = "production"
+    STAGING = "staging"
+    DEVELOPMENT = "development"
+
+
+class EnvironmentStatus(StrEnum):
+    """Where an environment is in its life, whatever job is at work on it. When a deletion succeeds, it is
+    gone.
+    """
+
+    CREATING = "creating"
+    ACTIVE = "active"
+    FAILED = "failed"
+    DELETING = "deleting"
+
+
+class OptionalPromotionPreset(StrEnum):
+    """What an environment was, or is to be, copied with; null where there is no source."""
+
+    FULL = "full"
+    CODE = "code"
+    CONTENT = "content"
+
+
+class DriftStatus(StrEnum):
+    """Whether the files on the node are those of the current release, as far as is known."""
+
+    UNKNOWN = "unknown"
+    CLEAN = "clean"
+    DRIFTED = "drifted"
+
+
+class PromotionPreset(StrEnum):
+    """What is copied: code is the release; content is the database and the uploads; full is both."""
+
+    FULL = "full"
+    CODE = "code"
+    CONTENT = "content"
+
+
+class SourceType(StrEnum):
+    """Where a deploy takes the code from."""
+
+    GIT = "git"
+    UPLOAD = "upload"
+
+
+class UpdateScope(StrEnum):
+    """Which parts of WordPress to update."""
+
+    CORE = "core"
+    PLUGINS = "plugins"
+    THEMES = "themes"
+    ALL = "all"
+
+
+class ReleaseSource(StrEnum):
+    """What a release was made from."""
+
+    GIT = "git"
+    UPLOAD = "upload"
+    IMPORT = "import"
+    CLONE = "clone"
+    PROMOTE = "promote"
+    RESTORE = "restore"
+    UPDATE = "update"
+
+
+class ReleaseStatus(StrEnum):
+    """Whether a release passed its checks. Only a good one can be gone back to."""
+
+    BUILDING = "building"
+    GOOD = "good"
+    BAD = "bad"
+
+
+class BackupScope(StrEnum):
+    """What a backup holds: the database, the files, or both."""
+
+    DB = "db"
+    FILES = "files"
+    FULL = "full"
+
+
+class BackupReason(StrEnum):
+    """Why a backup was made."""
+
+    REQUESTED = "requested"
+    BEFORE_RESTORE = "before_restore"
+    BEFORE_PROMOTE = "before_promote"
+    BEFORE_IMPORT = "before_import"
+
+
+class BackupStatus(StrEnum):
+    """Where a backup is in its life. When a deletion succeeds, it is gone."""
+
+    CREATING = "creating"
+    AVAILABLE = "available"
+    FAILED = "failed"
+    DELETING = "deleting"
+
+
+class DomainStatus(StrEnum):
+    """Where a domain is in its life. When a deletion succeeds, it is gone."""
+
+    CREATING = "creating"
+    ACTIVE = "active"
+    FAILED = "failed"
+    DELETING = "deleting"

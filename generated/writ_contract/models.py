@@ -1,0 +1,472 @@
+"""The shapes of bodies and answers, as types that cost nothing at run time.
+
+Written by scripts/generate from contracts/; not edited by hand.
+"""
+
+# ruff: noqa
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypeAlias
+
+from typing_extensions import TypedDict
+
+
+class Backup(TypedDict, closed=True):
+    """
+    A state of an environment, kept as an archive.
+    """
+
+    id: str
+    environment_id: str
+    backup_scope: BackupScope
+    reason: BackupReason
+    status: BackupStatus
+    size_bytes: int | None
+    sha256: str | None
+    verified_at: str | None
+    created_at: str
+
+
+class BackupList(TypedDict, closed=True):
+    """
+    A page of backups.
+    """
+
+    data: list[Backup]
+    pagination: Pagination
+
+
+BackupReason: TypeAlias = Literal["requested", "before_restore", "before_promote", "before_import"]
+
+
+BackupScope: TypeAlias = Literal["db", "files", "full"]
+
+
+BackupStatus: TypeAlias = Literal["creating", "available", "failed", "deleting"]
+
+
+class CacheSettings(TypedDict, closed=True):
+    """
+    Which caches to switch.
+    """
+
+    fastcgi_cache_enabled: NotRequired[bool]
+    redis_cache_enabled: NotRequired[bool]
+
+
+class Credentials(TypedDict, closed=True):
+    """
+    Who wants to log in.
+    """
+
+    email: str
+    password: str
+
+
+class DeployOrder(TypedDict, closed=True):
+    """
+    What to deploy.
+    """
+
+    source_type: SourceType
+    source_ref: str
+    health_path: NotRequired[str | None]
+
+
+class Domain(TypedDict, closed=True):
+    """
+    A hostname that an environment answers to.
+    """
+
+    id: str
+    environment_id: str
+    hostname: str
+    status: DomainStatus
+    created_at: str
+
+
+class DomainList(TypedDict, closed=True):
+    """
+    A page of domains.
+    """
+
+    data: list[Domain]
+    pagination: Pagination
+
+
+DomainStatus: TypeAlias = Literal["creating", "active", "failed", "deleting"]
+
+
+DriftStatus: TypeAlias = Literal["unknown", "clean", "drifted"]
+
+
+class Environment(TypedDict, closed=True):
+    """
+    One running copy of a site.
+    """
+
+    id: str
+    site_id: str
+    name: str
+    slug: str
+    type: EnvironmentType
+    status: EnvironmentStatus
+    url: str | None
+    current_release_id: str | None
+    source_environment_id: str | None
+    promotion_preset: OptionalPromotionPreset | None
+    fastcgi_cache_enabled: bool
+    redis_cache_enabled: bool
+    drift_status: DriftStatus
+    drift_checked_at: str | None
+    created_at: str
+    updated_at: str
+
+
+class EnvironmentList(TypedDict, closed=True):
+    """
+    A page of environments.
+    """
+
+    data: list[Environment]
+    pagination: Pagination
+
+
+EnvironmentStatus: TypeAlias = Literal["creating", "active", "failed", "deleting"]
+
+
+EnvironmentType: TypeAlias = Literal["production", "staging", "development"]
+
+
+class Error(TypedDict, closed=True):
+    """
+    What every refusal looks like, whatever refuses.
+    """
+
+    code: str
+    message: str
+    request_id: str
+    errors: list[FieldError]
+    error: ErrorDetail
+
+
+class ErrorDetail(TypedDict, closed=True):
+    """
+    The same refusal, for clients that read an `error` object.
+    """
+
+    code: str
+    message: str
+    details: dict[str, Any]
+    request_id: str
+
+
+class FieldError(TypedDict, closed=True):
+    """
+    One fault at one place of the request.
+    """
+
+    field: str
+    code: str
+    message: str
+
+
+class ImportOrder(TypedDict, closed=True):
+    """
+    What to import.
+    """
+
+    archive_url: str
+
+
+class Job(TypedDict, closed=True):
+    """
+    One order and what became of it.
+    """
+
+    id: str
+    kind: JobKind
+    status: JobStatus
+    site_id: str | None
+    environment_id: str | None
+    backup_id: str | None
+    retry_of: str | None
+    cancel_requested: bool
+    error_code: str | None
+    error_message: str | None
+    progress: int
+    steps: list[JobStep]
+    result: dict[str, Any] | None
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+
+
+class JobAccepted(TypedDict, closed=True):
+    """
+    The order is accepted, and this job carries it out.
+    """
+
+    job_id: str
+
+
+JobKind: TypeAlias = Literal[
+    "site.create",
+    "site.delete",
+    "site.import",
+    "environment.create",
+    "environment.delete",
+    "environment.drift_check",
+    "environment.deploy",
+    "environment.update",
+    "environment.restore",
+    "environment.promote",
+    "environment.rollback",
+    "environment.cache",
+    "environment.cache_purge",
+    "backup.create",
+    "backup.delete",
+    "domain.create",
+    "domain.delete",
+]
+
+
+class JobList(TypedDict, closed=True):
+    """
+    A page of jobs.
+    """
+
+    data: list[Job]
+    pagination: Pagination
+
+
+class JobLog(TypedDict, closed=True):
+    """
+    A page of a job's log.
+    """
+
+    data: list[JobLogEntry]
+    pagination: Pagination
+
+
+class JobLogEntry(TypedDict, closed=True):
+    """
+    One line of a job's log.
+    """
+
+    sequence: int
+    at: str
+    level: JobLogLevel
+    step: str | None
+    message: str
+
+
+JobLogLevel: TypeAlias = Literal["info", "warning", "error"]
+
+
+JobStatus: TypeAlias = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+
+class JobStep(TypedDict, closed=True):
+    """
+    One step of a job.
+    """
+
+    name: str
+    status: JobStepStatus
+    started_at: str | None
+    finished_at: str | None
+
+
+JobStepStatus: TypeAlias = Literal["pending", "running", "succeeded", "failed", "undone", "cancelled"]
+
+
+class MagicLogin(TypedDict, closed=True):
+    """
+    A one-time login.
+    """
+
+    login_url: str
+    expires_at: str
+
+
+class Metrics(TypedDict, closed=True):
+    """
+    Counters of the moment.
+    """
+
+    jobs_running: int
+    jobs_queued: int
+    nodes_active: int
+    sites_total: int
+
+
+class NewBackup(TypedDict, closed=True):
+    """
+    What to back up.
+    """
+
+    backup_scope: BackupScope
+
+
+class NewDomain(TypedDict, closed=True):
+    """
+    A hostname to be added.
+    """
+
+    hostname: str
+
+
+class NewEnvironment(TypedDict, closed=True):
+    """
+    An environment to be created.
+    """
+
+    name: str
+    slug: str
+    type: EnvironmentType
+    source_environment_id: NotRequired[str | None]
+    promotion_preset: NotRequired[OptionalPromotionPreset | None]
+
+
+class NewSite(TypedDict, closed=True):
+    """
+    A site to be created.
+    """
+
+    name: str
+    slug: str
+    repository_url: NotRequired[str | None]
+
+
+OptionalPromotionPreset: TypeAlias = Literal["full", "code", "content"] | None
+
+
+class Pagination(TypedDict, closed=True):
+    """
+    Where this page stands in its list.
+    """
+
+    limit: int
+    next_cursor: str | None
+
+
+class PromoteOrder(TypedDict, closed=True):
+    """
+    Where to promote, and what.
+    """
+
+    target_environment_id: str
+    promotion_preset: NotRequired[PromotionPreset]
+
+
+PromotionPreset: TypeAlias = Literal["full", "code", "content"]
+
+
+class Release(TypedDict, closed=True):
+    """
+    One version of the files of an environment, whole and unchanging.
+    """
+
+    id: str
+    environment_id: str
+    source_type: ReleaseSource
+    source_ref: str | None
+    commit: str | None
+    sha256: str | None
+    status: ReleaseStatus
+    active: bool
+    file_count: int
+    size_bytes: int
+    created_at: str
+    activated_at: str | None
+
+
+class ReleaseList(TypedDict, closed=True):
+    """
+    A page of releases.
+    """
+
+    data: list[Release]
+    pagination: Pagination
+
+
+ReleaseSource: TypeAlias = Literal["git", "upload", "import", "clone", "promote", "restore", "update"]
+
+
+ReleaseStatus: TypeAlias = Literal["building", "good", "bad"]
+
+
+class RestoreOrder(TypedDict, closed=True):
+    """
+    What to restore.
+    """
+
+    backup_id: str
+
+
+class RollbackOrder(TypedDict, closed=True):
+    """
+    Which release to go back to.
+    """
+
+    release_id: NotRequired[str | None]
+
+
+class Site(TypedDict, closed=True):
+    """
+    A WordPress site: what its environments have in common.
+    """
+
+    id: str
+    name: str
+    slug: str
+    repository_url: str | None
+    status: SiteStatus
+    created_at: str
+    updated_at: str
+
+
+class SiteList(TypedDict, closed=True):
+    """
+    A page of sites.
+    """
+
+    data: list[Site]
+    pagination: Pagination
+
+
+SiteStatus: TypeAlias = Literal["creating", "active", "failed", "deleting"]
+
+
+SourceType: TypeAlias = Literal["git", "upload"]
+
+
+class Success(TypedDict, closed=True):
+    """
+    The answer of what is done at once and has nothing to tell.
+    """
+
+    success: Literal[True]
+
+
+class UpdateOrder(TypedDict, closed=True):
+    """
+    What to update.
+    """
+
+    scope: UpdateScope
+
+
+UpdateScope: TypeAlias = Literal["core", "plugins", "themes", "all"]
+
+
+class Upload(TypedDict, closed=True):
+    """
+    An archive that was uploaded.
+    """
+
+    upload_id: str
+    sha256: str
+    size: int

@@ -1,0 +1,26 @@
+"""The scopes that operations ask for.
+
+Written by scripts/generate from contracts/; not edited by hand.
+"""
+
+HOSTING_BACKUP = "hosting.backup"
+HOSTING_DEPLOY = "hosting.deploy"
+HOSTING_LOGIN = "hosting.login"
+HOSTING_READ = "hosting.read"
+HOSTING_RESTORE = "hosting.restore"
+HOSTING_WRITE = "hosting.write"
+JOBS_READ = "jobs.read"
+JOBS_WRITE = "jobs.write"
+
+ALL_SCOPES: frozenset[str] = frozenset(
+    [
+        HOSTING_BACKUP,
+        HOSTING_DEPLOY,
+        HOSTING_LOGIN,
+        HOSTING_READ,
+        HOSTING_RESTORE,
+        HOSTING_WRITE,
+        JOBS_READ,
+        JOBS_WRITE,
+    ]
+)

@@ -1,0 +1,1 @@
+"""What is written from the bundled contract: Python for the programs, Markdown for the people."""

@@ -1,0 +1,34 @@
+"""What every request passes, one file a step, in this order.
+
+| step | file | says no with |
+|---|---|---|
+| the operation is found, the request gets its id | front.py, contract/routing.py | 404, 405 |
+| the body is read, bounded | reading.py | 413 |
+| authenticate: whose credential is this? | authenticate.py | 401, 403 |
+| address allowlist, signature, limits | (places between authenticate and authorize) | |
+| authorize: the operation's scopes | authorize.py | 403 |
+| negotiate: media types of answer and body | negotiate.py | 406, 415 |
+| parameters and body validated | validate.py | 400, 422 |
+| idempotency | (place between validate and dispatch) | |
+| dispatch: the handler, in one unit of work | dispatch.py | what its rules say |
+| answer | reply.py | |
+| one line in the log | record.py | |
+
+A step is a function of the Call that raises a Refusal or returns nothing. Steps run in one thread hop; a body
+that is streamed to the disk comes between the two groups, so that nobody unknown can fill the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from writ.gateway.authenticate import authenticate
+from writ.gateway.authorize import authorize
+from writ.gateway.call import Call
+from writ.gateway.negotiate import negotiate
+from writ.gateway.validate import validate_body, validate_parameters
+
+Step = Callable[[Call], None]
+
+BEFORE_BODY: tuple[Step, ...] = (authenticate, authorize, negotiate, validate_parameters)
+AFTER_BODY: tuple[Step, ...] = (validate_body,)

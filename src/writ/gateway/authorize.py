@@ -1,0 +1,23 @@
+"""May this caller do this?"""
+
+from __future__ import annotations
+
+from writ.contract.errors import Refusal
+from writ.gateway.call import Call
+
+
+def authorize(call: Call) -> None:
+    """Compare the caller's scopes with the operation's.
+
+    Raises:
+        Refusal: AUTH_SCOPE_MISSING, naming the scopes that are missing.
+    """
+    needed = call.operation.scopes
+    if not needed or (call.actor is not None and needed <= call.actor.scopes):
+        return
+    missing = sorted(needed - (call.actor.scopes if call.actor is not None else frozenset()))
+    raise Refusal(
+        "AUTH_SCOPE_MISSING",
+        f"This needs the scope {', '.join(missing)}, which the credential does not have.",
+        details={"required_scope": missing},
+    )

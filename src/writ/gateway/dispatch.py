@@ -1,0 +1,69 @@
+"""The handler, in one unit of work: committed whole when it answers, rolled back whole when it does not."""
+
+from __future__ import annotations
+
+import structlog
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from writ.contract.errors import Refusal
+from writ.gateway import AFTER_BODY, BEFORE_BODY
+from writ.gateway.call import Answer, Call
+from writ.gateway.reply import Reply, render
+
+log = structlog.get_logger(__name__)
+
+
+def before_body(call: Call) -> None:
+    """The steps that need no body; for bodies that are streamed after them."""
+    try:
+        for step in BEFORE_BODY:
+            step(call)
+    finally:
+        call.close()
+
+
+def carry(call: Call) -> Reply:
+    """All steps and the handler, in the thread that this is called in.
+
+    Raises:
+        Refusal: a step or the handler said no; nothing was written.
+    """
+    try:
+        for step in BEFORE_BODY:
+            step(call)
+        return _handle(call)
+    finally:
+        call.close()
+
+
+def carry_on(call: Call) -> Reply:
+    """What follows `before_body` once the body is there."""
+    try:
+        return _handle(call)
+    finally:
+        call.close()
+
+
+def _handle(call: Call) -> Reply:
+    for step in AFTER_BODY:
+        step(call)
+    answer: Answer = call.operation.handler(call)
+    # Rendered first: an answer that cannot be sent must not leave its effect behind.
+    reply = render(answer, call.request_id)
+    call.commit()
+    return reply
+
+
+def as_refusal(error: Exception, request_id: str) -> Refusal:
+    """What an error that no rule foresaw looks like from outside: nothing internal leaks."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, OperationalError):
+        log.warning("database_unavailable", request_id=request_id, exc_info=error)
+        return Refusal("SERVICE_UNAVAILABLE", headers={"Retry-After": "2"})
+    if isinstance(error, IntegrityError):
+        # Two requests wrote the same at the same moment and the database let only one pass.
+        log.warning("write_conflict", request_id=request_id, exc_info=error)
+    else:
+        log.error("unexpected_error", request_id=request_id, exc_info=error)
+    return Refusal("INTERNAL_ERROR")

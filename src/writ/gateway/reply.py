@@ -1,0 +1,94 @@
+"""Answers and refusals as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from writ.contract.errors import Refusal
+from writ.contract.operation import Operation
+from writ.gateway.call import Answer
+
+_JSON = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+_JSON_TYPE = (b"content-type", b"application/json")
+_SNIFF = (b"x-content-type-options", b"nosniff")
+_STORE = (b"cache-control", b"no-store")
+
+
+@dataclass(slots=True)
+class Reply:
+    """What goes onto the wire."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+    stream: Iterator[bytes] | AsyncIterator[bytes] | None = None
+
+
+class WrongAnswer(Exception):
+    """A handler's answer is not what the contract says; only found where answers are checked."""
+
+
+def render(answer: Answer, request_id: str) -> Reply:
+    """An answer as bytes."""
+    headers = [_SNIFF, _STORE, (b"x-request-id", request_id.encode())]
+    if answer.status == 204:
+        # RFC 9110, section 8.6: such an answer has no content, and no Content-Length either.
+        body = b""
+    elif answer.stream is None:
+        body = orjson.dumps(answer.body, option=_JSON)
+        headers.append(_JSON_TYPE)
+        headers.append((b"content-length", str(len(body)).encode()))
+    else:
+        body = b""
+        headers.append((b"content-type", answer.media_type.encode()))
+    for name, value in answer.headers.items():
+        headers.append((name.lower().encode(), value.encode("latin-1")))
+    for cookie in answer.cookies:
+        headers.append((b"set-cookie", cookie.encode("latin-1")))
+    return Reply(answer.status, headers, body, answer.stream)
+
+
+def render_refusal(refusal: Refusal, request_id: str, lower: bool) -> Reply:
+    """A refusal as bytes: the one error shape of every surface (see docs/error-codes.md)."""
+    spec = refusal.spec
+    code = refusal.code.lower() if lower else refusal.code
+    details: dict[str, Any] = refusal.details
+    body = {
+        "code": code,
+        "message": refusal.message,
+        "request_id": request_id,
+        "errors": [e.as_json() for e in refusal.errors],
+        "error": {"code": code, "message": refusal.message, "details": details, "request_id": request_id},
+    }
+    answer = Answer(spec.status or 500, body, refusal.headers)
+    return render(answer, request_id)
+
+
+def check(operation: Operation, reply: Reply) -> None:
+    """Hold an answer against the contract: status, media type, required headers, schema.
+
+    Raises:
+        WrongAnswer: it is not what the contract says.
+    """
+    answers, status = operation.answers, str(reply.status)
+    rule = answers.get(status) or answers.get(f"{status[0]}XX") or answers.get("default")
+    if rule is None:
+        raise WrongAnswer(f"{operation.id} answers {reply.status}, which the contract does not name")
+    names = {name.decode() for name, _ in reply.headers}
+    lacking = [name for name in rule.required_headers if name not in names]
+    if lacking:
+        raise WrongAnswer(f"{operation.id} {reply.status} lacks the headers {lacking}")
+    media = next((v.decode() for n, v in reply.headers if n == b"content-type"), "").partition(";")[0]
+    if media not in (rule.schemas or ("",)):
+        known = ", ".join(rule.schemas) or "no content"
+        raise WrongAnswer(f"{operation.id} {reply.status} is {media or 'empty'}; the contract says {known}")
+    validator = rule.schemas.get(media)
+    if validator is not None and reply.stream is None:
+        value = orjson.loads(reply.body)
+        faults = [f"{'/'.join(map(str, e.instance_path))}: {e.message}" for e in validator.iter_errors(value)]
+        if faults:
+            raise WrongAnswer(f"{operation.id} {reply.status}: {'; '.join(faults[:5])}")

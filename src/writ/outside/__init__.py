@@ -1,0 +1,1 @@
+"""What is served beside the contract: probes, the contract itself, its documentation."""

@@ -1,0 +1,1 @@
+"""The store: engine, base class, units of work, migrations, files."""

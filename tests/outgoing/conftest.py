@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.outgoing.web import Authority, make_authority
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return make_authority(tmp_path_factory.mktemp("authority"))

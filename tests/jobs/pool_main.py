@@ -1,0 +1,19 @@
+"""A pool of real workers in a process of its own: `python -m tests.jobs.pool_main <count>`."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+from tests.jobs import kinds  # noqa: F401 - registers the kinds
+from writ.jobs.pool import run_pool
+from writ.settings import Settings, get_settings
+from writ.store.work import Store
+
+
+def build(settings: Settings) -> SimpleNamespace:
+    return SimpleNamespace(settings=settings, store=Store(settings.database, pool_size=3))
+
+
+if __name__ == "__main__":
+    run_pool(get_settings(), int(sys.argv[1]), build)

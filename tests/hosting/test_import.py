@@ -1,0 +1,150 @@
+"""Imports from uploads and from URLs, and the addresses that no URL may lead to (S2-44 … S2-46)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+
+from tests.hosting.running import Running, database, expect, fails, make_tar, make_zip, page, read_rows
+from tests.outgoing.web import Web, serve
+
+ARCHIVE = make_tar(page("imported"))
+
+
+def answer(request: BaseHTTPRequestHandler) -> None:
+    """An archive, an error, and redirects to an archive and to places inside."""
+    path = request.path.partition("?")[0]
+    places = {
+        "/moved": "/site.tar.gz",
+        "/inside": "https://10.0.0.7/site.tar.gz",
+        "/metadata": "http://169.254.169.254/latest/meta-data/",
+        "/name": "https://inside.example.test/site.tar.gz",
+        "/loopback": "https://127.0.0.2/site.tar.gz",
+        "/file": "file:///etc/passwd",
+    }
+    if path in places:
+        request.send_response(302)
+        request.send_header("Location", places[path])
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+        return
+    body = ARCHIVE if path == "/site.tar.gz" else b"no such archive"
+    request.send_response(200 if path == "/site.tar.gz" else 404)
+    request.send_header("Content-Length", str(len(body)))
+    request.end_headers()
+    request.wfile.write(body)
+
+
+@pytest.fixture
+def web(running: Running) -> Iterator[Web]:
+    with serve(answer, running.authority) as server:
+        yield server
+
+
+def test_import_makes_the_production_environment(running: Running, web: Web) -> None:
+    """From a URL on a trusted network, by name and by a redirect, and then from an upload."""
+    client, site = running.client, running.site()
+    url = f"https://git.example.test:{web.port}/site.tar.gz?key=secret"
+    job = client.carry_out(client.post(f"/sites/{site}/import", json={"archive_url": url}))
+    environment = job["environment_id"]
+    found = running.get(f"/environments/{environment}")
+    assert (found["status"], found["type"], found["slug"]) == ("active", "production", "production")
+    running.shows(environment, "imported")
+    release = running.rows(f"/environments/{environment}/releases")[0]
+    assert release["source_type"] == "import"
+    assert release["source_ref"] == f"https://git.example.test:{web.port}/site.tar.gz"
+    log = str(running.rows(f"/jobs/{job['id']}/log"))
+    assert "secret" not in log
+    again = {"archive_url": f"https://127.0.0.1:{web.port}/moved"}
+    second = client.carry_out(client.post(f"/sites/{site}/import", json=again))
+    assert second["environment_id"] == environment
+    backup = running.get(f"/backups/{second['result']['safety_backup_id']}")
+    assert (backup["reason"], backup["status"]) == ("before_import", "available")
+    upload = running.upload(make_zip(page("uploaded")), "application/zip")
+    client.carry_out(client.post(f"/sites/{site}/import", json={"archive_url": f"upload:{upload}"}))
+    running.shows(environment, "uploaded")
+    assert running.leftovers(environment) == []
+
+
+def test_an_import_brings_its_content_and_going_back_brings_the_old(running: Running) -> None:
+    """What the archive has replaces what was there; what it lacks stays."""
+    client = running.client
+    site, environment = running.production()
+    place, rows = "wp-content/uploads/a.txt", "wp-content/database/site.sqlite"
+    running.deploy(environment, page("old") | {place: "old", rows: database(running.folder, "old")})
+    upload = running.upload(make_tar(page("new") | {place: "new"}))
+    order = client.post(f"/sites/{site}/import", json={"archive_url": f"upload:{upload}"})
+    client.carry_out(order)
+    running.shows(environment, "new")
+    assert client.served(environment, f"/{place}").text == "new"
+    assert read_rows(running.live(environment) / rows) == ["old"]
+    client.carry_out(client.post(f"/environments/{environment}/rollback"))
+    running.shows(environment, "old")
+    assert client.served(environment, f"/{place}").text == "old"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://10.0.0.1/site.zip",
+        "https://192.168.1.1/site.zip",
+        "https://169.254.169.254/latest/meta-data",
+        "https://127.0.0.2/site.zip",
+        "https://[::1]/site.zip",
+        "https://[::ffff:10.0.0.1]/site.zip",
+        "https://2130706434/site.zip",
+        "https://0x7f.0.0.2/site.zip",
+        "file:///etc/passwd",
+        "ftp://git.example.test/site.zip",
+        "http://git.example.test/site.zip",
+        "https://user:secret@git.example.test/site.zip",
+        "upload:not-an-id",
+    ],
+)
+def test_urls_that_are_seen_to_lead_inside_are_refused_at_once(
+    running: Running, nowhere: str, url: str
+) -> None:
+    answer = running.client.post(f"/sites/{nowhere}/import", json={"archive_url": url})
+    assert answer.status_code == 422
+    body = answer.json()
+    assert body["errors"][0]["field"] == "/body/archive_url"
+    assert "secret" not in body["message"]
+    assert body["code"] in ("url_not_allowed", "validation_error")
+    if url.startswith("https://") and "@" not in url:
+        assert body["code"] == "url_not_allowed"
+    assert running.rows("/jobs", site_id=nowhere, kind="site.import") == []
+
+
+@pytest.fixture(scope="module")
+def nowhere(running: Running) -> str:
+    """A site that nothing is imported into."""
+    return running.site()
+
+
+def test_names_and_redirects_that_lead_inside_fail_the_job(running: Running, web: Web) -> None:
+    """The address is judged when it is connected to, after each redirect anew."""
+    client = running.client
+    site, environment = running.production()
+    running.deploy(environment, page("old"))
+    inside = ("/inside", "/metadata", "/name", "/loopback", "/file")
+    urls = ["https://inside.example.test/site.zip"] + [
+        f"https://127.0.0.1:{web.port}{path}" for path in inside
+    ]
+    orders = [client.post(f"/sites/{site}/import", json={"archive_url": url}) for url in urls]
+    for order in orders:
+        fails(client, order, "url_not_allowed")
+    missing = {"archive_url": f"https://127.0.0.1:{web.port}/none.zip"}
+    job = fails(client, client.post(f"/sites/{site}/import", json=missing), "download_failed")
+    fails(client, client.post(f"/jobs/{job['id']}/retry"), "download_failed")
+    unknown = {"archive_url": "upload:01890000-0000-7000-8000-0000000000ff"}
+    expect(client.post(f"/sites/{site}/import", json=unknown), 422, "upload_unknown")
+    lost = running.upload(ARCHIVE)
+    (running.product.home / "files" / "uploads" / lost).unlink()
+    gone = {"archive_url": f"upload:{lost}"}
+    fails(client, client.post(f"/sites/{site}/import", json=gone), "download_failed")
+    running.shows(environment, "old")
+    assert running.get(f"/environments/{environment}")["status"] == "active"
+    assert running.rows(f"/environments/{environment}/backups") == []
+    assert running.leftovers(environment) == []

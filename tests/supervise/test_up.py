@@ -1,0 +1,174 @@
+"""`writ up` as a person uses it: the whole product, with all of its processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from writ.supervise.processes import Process, belonging_to, still_running, table
+
+ROOT = Path(__file__).parents[2]
+
+
+def command(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("WRIT_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "writ.cli", *arguments],
+        env={**clean, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'generated'}", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+class Running:
+    """A Writ that is ready, and what it printed until then."""
+
+    def __init__(self, home: Path, **environment: str) -> None:
+        self.home = home
+        self.process = command("up", "--home", str(home), "--port", "0", **environment)
+        assert self.process.stdout is not None
+        lines = []
+        for line in self.process.stdout:
+            lines.append(line)
+            if "Ctrl-C" in line:
+                break
+        self.printed = "".join(lines)
+        assert "Writ is ready." in self.printed, self.printed
+        self.url = self.value("Address")
+
+    def value(self, name: str) -> str:
+        found = re.search(rf"^  {name} +(\S+)", self.printed, re.MULTILINE)
+        assert found is not None, self.printed
+        return found[1]
+
+    def family(self) -> list[Process]:
+        return belonging_to([self.process.pid])
+
+    def child(self, subcommand: str) -> int:
+        for process in table().values():
+            words = Path(f"/proc/{process.pid}/cmdline").read_text().split("\0")
+            if process.parent == self.process.pid and subcommand in words:
+                return process.pid
+        raise AssertionError(f"no child {subcommand}")
+
+    def ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz", trust_env=False).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    writ = Running(tmp_path / "home")
+    yield writ
+    family = writ.family()
+    if writ.process.poll() is None:
+        writ.process.terminate()
+        writ.process.communicate(timeout=60)
+    for process in still_running(family):
+        os.kill(process.pid, signal.SIGKILL)
+
+
+def test_a_first_day(running: Running, tmp_path: Path) -> None:
+    login = {"email": running.value("Admin"), "password": running.value("Password")}
+    answer = httpx.post(
+        f"{running.url}/api/login", json=login, headers={"Origin": running.url}, trust_env=False
+    )
+    assert answer.status_code == 200
+    assert login["password"] not in (tmp_path / "home" / "logs" / "server.log").read_text()
+
+    second = command("up", "--home", str(running.home), "--port", "0")
+    said, _ = second.communicate(timeout=30)
+    assert second.returncode == 2
+    assert f"already running on {running.home}: {running.url}" in said
+
+    server = running.child("server")
+    os.kill(server, signal.SIGKILL)
+    assert running.process.stdout is not None
+    assert any("[server] ended with SIGKILL" in running.process.stdout.readline() for _ in range(3))
+    deadline = time.monotonic() + 20
+    while not running.ready():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+    family = running.family()
+    assert len(family) >= 6
+    running.process.send_signal(signal.SIGTERM)
+    rest, _ = running.process.communicate(timeout=60)
+    assert running.process.returncode == 0
+    assert "Stopping" in rest
+    assert "Traceback" not in rest
+    assert still_running(family) == []
+
+    again = Running(running.home)
+    assert again.url == running.url, "with --port 0 the last port is taken again"
+    assert "Password" not in again.printed
+    again.process.send_signal(signal.SIGINT)
+    again.process.communicate(timeout=60)
+    assert again.process.returncode == 0
+
+
+def test_nothing_of_it_survives_sigkill(running: Running) -> None:
+    family = running.family()
+    running.process.kill()
+    running.process.communicate(timeout=10)
+    deadline = time.monotonic() + 40
+    while left := still_running(family):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.1)
+
+
+def test_a_taken_port_is_said_plainly(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = command("up", "--home", str(tmp_path), "--port", str(port))
+        said, _ = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert said.splitlines() == [
+        f"Error: Port {port} on 127.0.0.1 is taken by another program: choose another with --port, "
+        "or let Writ find a free one with --port 0."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("environment", "text"),
+    [
+        ({"WRIT_PORT": "many"}, "WRIT_PORT"),
+        ({"WRIT_ADMIN_EMAIL": "nobody"}, "WRIT_ADMIN_EMAIL is not an e-mail address"),
+        ({"WRIT_PORT": "0", "WRIT_DATABASE_URL": "sqlite:////proc/writ.db"}, "database"),
+    ],
+)
+def test_wrong_settings_are_one_line(tmp_path: Path, environment: dict[str, str], text: str) -> None:
+    process = command("up", "--home", str(tmp_path), **{"WRIT_PORT": "0", **environment})
+    try:
+        said, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode in (1, 2)
+    assert text in said
+    assert "Traceback" not in said
+    assert len(said.splitlines()) == 1
+
+
+def test_help_is_quick_and_names_every_command() -> None:
+    process = command("--help")
+    said, _ = process.communicate(timeout=10)
+    assert process.returncode == 0
+    for name in ("up", "server", "worker", "sites", "migrate", "tour", "admin"):
+        assert re.search(rf"^  {name} ", said, re.MULTILINE), name
+    check = "import sys, writ.cli; sys.exit(bool({'sqlalchemy', 'connexion', 'pydantic'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", check], env={"PYTHONPATH": str(ROOT / "src")}, check=False)
+    assert done.returncode == 0, "the command line imports its libraries only when a command needs them"

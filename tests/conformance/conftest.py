@@ -1,0 +1,104 @@
+"""One server over one world, for all tests of this folder; each test finds the world as it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from redis import Redis
+from sqlalchemy import Table, delete, insert, select, update
+
+from tests.conformance.contract import CONTRACT
+from tests.conformance.world import World, install_programs
+from tests.support.product import Client, Product
+from tests.support.redis import RedisServer
+from writ.settings import Settings
+from writ.store.base import Base
+from writ.store.work import Store
+
+UPLOAD_LIMIT = 1 << 16
+
+
+@dataclass
+class Scene:
+    """A server over a world that can be put back. No worker runs, so what is ordered stays queued."""
+
+    product: Product
+    client: Client
+    stranger: Client
+    store: Store
+    rows: list[tuple[Table, list[dict[str, Any]]]]
+
+    def put_back(self) -> None:
+        """Make the database what it was, and empty the queue."""
+        with self.store.begin() as session:
+            for table, _ in reversed(self.rows):
+                session.execute(delete(table))
+            for table, rows in self.rows:
+                if rows:
+                    session.execute(insert(table), rows)
+        with Redis.from_url(self.product.redis_url) as redis:
+            redis.flushdb()
+
+    def change(self, table: Any, row_id: Any, **values: Any) -> None:
+        """Change a row, as a job or a fault would have."""
+        with self.store.begin() as session:
+            assert session.get(table, row_id) is not None
+            session.execute(update(table).where(table.id == row_id).values(**values))
+
+
+@pytest.fixture(scope="module")
+def built_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """The world, made by real workers, which are gone afterwards."""
+    folder = tmp_path_factory.mktemp("conformance")
+    redis = RedisServer(folder)
+    redis.start()
+    product = Product(
+        folder / "home",
+        f"sqlite:///{folder / 'writ.db'}",
+        redis.url,
+        settings={
+            "WRIT_UPLOAD_MAX_BYTES": str(UPLOAD_LIMIT),
+            "PATH": install_programs(folder / "bin"),
+        },
+    )
+    try:
+        product.prepare()
+        product.start()
+        settings = Settings(
+            home=product.home,
+            database_url=product.database_url,
+            redis_url=redis.url,
+            sites_port=product.sites_port,
+        )
+        world = World(settings, CONTRACT)
+        try:
+            world.build()
+        finally:
+            world.close()
+        product.terminate("worker")
+        product.terminate("sites")
+        client = product.client()
+        stranger = Client(product, log_in=False)
+        store = Store(product.database_url, pool_size=1)
+        with store.read() as connection:
+            rows = [
+                (table, [dict(row) for row in connection.execute(select(table)).mappings()])
+                for table in Base.metadata.sorted_tables
+            ]
+        yield Scene(product, client, stranger, store, rows)
+        client.close()
+        stranger.close()
+        store.close()
+    finally:
+        product.stop()
+        redis.stop()
+
+
+@pytest.fixture
+def scene(built_scene: Scene) -> Iterator[Scene]:
+    """The world as it was made; it is put back after the test."""
+    yield built_scene
+    built_scene.put_back()

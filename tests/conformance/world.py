@@ -1,0 +1,298 @@
+"""The world that the contract's examples speak of: made by real jobs, under the ids that the examples name.
+
+The rows of the site, its environments, its backup and its domain are written with their ids, and then the
+product's own jobs do what belongs to them, so that releases lie on the node's disk and the backup's archive
+in the file store. Only the jobs whose end cannot be had honestly (failed, cancelled, running for ever) and
+what another site has are rows and nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from redis import Redis
+from sqlalchemy import select
+
+import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
+from writ.hosting import backups, domains, environments, releases, sites
+from writ.hosting.models import Backup, Domain, Environment, Node, Site, Upload
+from writ.hosting.orders import Orders
+from writ.jobs import transport
+from writ.jobs.models import CANCELLED, FAILED, FINAL, PENDING, RUNNING, SUCCEEDED, Job, JobLog, JobStep
+from writ.settings import Settings
+from writ.store.base import now
+from writ.store.files import FileStore
+from writ.store.work import Store
+
+
+def known_id(number: int) -> UUID:
+    """The id that ends in `number` (as it is read: 21 is …0021)."""
+    return UUID(f"01890000-0000-7000-8000-{number:012d}")
+
+
+SITE = known_id(1)
+PRODUCTION, STAGING = known_id(11), known_id(12)
+OLD_RELEASE, RELEASE = known_id(20), known_id(21)
+BACKUP, DOMAIN, UPLOAD = known_id(31), known_id(41), known_id(61)
+FAILED_JOB, RUNNING_JOB, CANCELLED_JOB = known_id(51), known_id(52), known_id(53)
+UNKNOWN = known_id(999999)
+# Beside the examples' world: another site with an environment, for what is refused because it is another's.
+OTHER_SITE, OTHER_ENVIRONMENT, OTHER_BACKUP, UNLUCKY_BACKUP = (
+    known_id(2),
+    known_id(13),
+    known_id(32),
+    known_id(33),
+)
+
+PROGRAMS = {
+    "php": "#!/bin/sh\nexit 0\n",
+    "wp": """#!/bin/sh
+case "$*" in
+  *"user list"*) echo 1 ;;
+  *"login create"*) echo "http://production.shop.example.test/?writ_login=b25lLXRpbWU" ;;
+  *"core version"*) echo 6.8 ;;
+  *"update --all"*) echo "[]" ;;
+esac
+""",
+}
+"""What stands in for PHP and WP-CLI, which machines that run the tests do not have."""
+
+
+def install_programs(folder: Path) -> str:
+    """Write the stand-ins, and return the PATH on which they are found."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in PROGRAMS.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+def make_archive(words: str) -> bytes:
+    """A tar.gz of a small site that WP-CLI takes for WordPress."""
+    files = {
+        "index.html": f"<h1>{words}</h1>\n",
+        "wp-includes/version.php": "<?php $wp_version = '6.8';\n",
+        "wp-content/uploads/seed.txt": f"{words}\n",
+    }
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(text), 0o644
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+class World:
+    """Builds the world in the database and the file store of a running product, whose workers do the work."""
+
+    def __init__(self, settings: Settings, contract: dict[str, Any]) -> None:
+        if settings.redis_url is None:
+            raise ValueError("the product's Redis has to be named")
+        self.settings = settings
+        self.store = Store(settings.database, pool_size=2)
+        self.files = FileStore(settings.files_root)
+        self.redis: Redis = transport.make_client(settings.redis_url)
+        self._example = contract["components"]["examples"]
+
+    @contextmanager
+    def orders(self, job_id: UUID | None = None) -> Iterator[Orders]:
+        """A desk for one order, whose job gets the id."""
+        order: Any = importlib.import_module("writ.jobs.order")
+        make_id = order.new_id
+        transport.use(self.store, self.redis)
+        if job_id is not None:
+            order.new_id = lambda: job_id
+        try:
+            with self.store.begin() as session:
+                yield Orders(session, self.settings)
+        finally:
+            order.new_id = make_id
+            transport.use(None, None)
+
+    def carry_out(self, rule: Callable[[Orders], UUID], job_id: UUID | None = None) -> None:
+        """Place an order and wait until its job has succeeded."""
+        with self.orders(job_id) as orders:
+            placed = rule(orders)
+        give_up = time.monotonic() + 60
+        while True:
+            with self.store.read() as connection:
+                row = connection.execute(
+                    select(Job.status, Job.kind, Job.error_message).where(Job.id == placed)
+                ).one()
+            if row.status == SUCCEEDED:
+                return
+            if row.status in FINAL or time.monotonic() > give_up:
+                raise AssertionError(f"{row.kind} is {row.status}: {row.error_message}")
+            time.sleep(0.02)
+
+    def build(self) -> None:
+        """Make everything."""
+        self._add_upload(UPLOAD, self._example["ZipArchive"]["value"].encode("latin-1"), "application/zip")
+        self._add_site()
+        self._add_environment(PRODUCTION, "Production", "production", None)
+        for release, words in ((OLD_RELEASE, "Hello 20"), (RELEASE, "Hello 21")):
+            upload = known_id(release.int % 100 + 600)
+            self._add_upload(upload, make_archive(words), "application/gzip")
+            body = {"source_type": "upload", "source_ref": str(upload)}
+            self.carry_out(partial(_deploy, body), release)
+        self._add_environment(STAGING, "Staging", "staging", PRODUCTION)
+        self._add_backup()
+        self._add_domain()
+        self._add_jobs()
+        self._add_others()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.store.close()
+        self.redis.close()
+
+    def _add_upload(self, upload_id: UUID, data: bytes, media_type: str) -> None:
+        self.files.path("uploads", upload_id).write_bytes(data)
+        with self.store.begin() as session:
+            session.add(
+                Upload(id=upload_id, media_type=media_type, sha256=sha256(data).hexdigest(), size=len(data))
+            )
+
+    def _add_site(self) -> None:
+        with self.store.begin() as session:
+            session.add(
+                Site(
+                    id=SITE,
+                    name="Example shop",
+                    slug="example-shop",
+                    repository_url="https://git.example.com/shop.git",
+                    status="failed",  # a job makes again only what failed
+                )
+            )
+        self.carry_out(lambda o: sites.create_site_again(o, SITE))
+
+    def _add_environment(self, environment_id: UUID, name: str, kind: str, source: UUID | None) -> None:
+        with self.store.begin() as session:
+            session.add(
+                Environment(
+                    id=environment_id,
+                    site_id=SITE,
+                    node_id=session.scalars(select(Node.id)).one(),
+                    name=name,
+                    slug=kind,
+                    type=kind,
+                    hostname=f"{kind}.example-shop.localhost",
+                    source_environment_id=source,
+                    promotion_preset="full" if source else None,
+                    status="failed",
+                )
+            )
+        self.carry_out(lambda o: environments.create_environment_again(o, environment_id))
+
+    def _add_backup(self) -> None:
+        with self.store.begin() as session:
+            session.add(Backup(id=BACKUP, environment_id=PRODUCTION, backup_scope="full", status="failed"))
+        self.carry_out(lambda o: backups.create_backup_again(o, PRODUCTION, BACKUP))
+
+    def _add_domain(self) -> None:
+        with self.store.begin() as session:
+            session.add(
+                Domain(id=DOMAIN, environment_id=PRODUCTION, hostname="shop.example.test", status="failed")
+            )
+        self.carry_out(lambda o: domains.create_domain_again(o, PRODUCTION, DOMAIN))
+
+    def _add_jobs(self) -> None:
+        failed = self._example["JobFailed"]["value"]
+        parameters = {
+            "source_type": "git",
+            "source_ref": "https://git.example.com/shop.git#main",
+            "health_path": None,
+        }
+        common = {
+            "system": "hosting",
+            "site_id": SITE,
+            "environment_id": PRODUCTION,
+            "parameters": parameters,
+            "locks": [f"environment:{PRODUCTION}"],
+        }
+        moment = now()
+        with self.store.begin() as session:
+            for job_id, status, code in (
+                (FAILED_JOB, FAILED, "SOURCE_REF_NOT_FOUND"),
+                (RUNNING_JOB, RUNNING, None),
+                (CANCELLED_JOB, CANCELLED, "JOB_CANCELLED"),
+            ):
+                runs = status == RUNNING
+                session.add(
+                    Job(
+                        id=job_id,
+                        kind="environment.deploy",
+                        status=status,
+                        attempt=1,
+                        progress=33 if runs else 0,
+                        error_code=code,
+                        error_message=None if runs else failed["error_message"],
+                        lease_owner="nobody" if runs else None,
+                        lease_expires_at=moment + timedelta(days=1) if runs else None,
+                        started_at=moment,
+                        finished_at=None if runs else moment,
+                        **common,
+                    )
+                )
+                session.flush()
+                for position, name in enumerate(("fetch", "unpack", "check", "activate", "verify", "tidy")):
+                    state = (RUNNING if runs else FAILED) if position == 0 else PENDING
+                    session.add(JobStep(job_id=job_id, position=position, name=name, status=state))
+                for sequence, line in enumerate(self._example["JobLogPage"]["value"]["data"], 1):
+                    session.add(
+                        JobLog(
+                            job_id=job_id,
+                            sequence=sequence,
+                            level=line["level"],
+                            step=line["step"],
+                            message=line["message"],
+                        )
+                    )
+
+    def _add_others(self) -> None:
+        with self.store.begin() as session:
+            session.add(Site(id=OTHER_SITE, name="Other", slug="other", status="active"))
+            session.flush()
+            session.add(
+                Environment(
+                    id=OTHER_ENVIRONMENT,
+                    site_id=OTHER_SITE,
+                    node_id=session.scalars(select(Node.id)).one(),
+                    name="Production",
+                    slug="production",
+                    type="production",
+                    hostname="production.other.localhost",
+                    status="active",
+                )
+            )
+            session.flush()
+            session.add(
+                Backup(
+                    id=OTHER_BACKUP,
+                    environment_id=OTHER_ENVIRONMENT,
+                    backup_scope="full",
+                    status="available",
+                    size_bytes=1,
+                    sha256="0" * 64,
+                )
+            )
+            session.add(
+                Backup(id=UNLUCKY_BACKUP, environment_id=PRODUCTION, backup_scope="db", status="failed")
+            )
+
+
+def _deploy(body: dict[str, Any], orders: Orders) -> UUID:
+    return releases.deploy_environment(orders, PRODUCTION, body)

@@ -9,6 +9,9 @@ import pytest
 
 from tests.support.postgres import PostgresServer
 from tests.support.redis import RedisServer
+from tests.support.scene import built_scene, client, scene
+
+__all__ = ["built_scene", "client", "scene"]
 
 
 @pytest.fixture(scope="session")

@@ -4,5 +4,5 @@ import warnings
 
 __version__ = "0.1.0"
 
-# Connexion imports Starlette's test client, which nothing here uses, and which complains about its own future.
+# Connexion imports Starlette's test client, which nothing here uses and which warns about its own future.
 warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`", module="connexion")

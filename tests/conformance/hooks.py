@@ -24,7 +24,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from tests.conformance.contract import CONTRACT
-from tests.conformance.world import FAILED_JOB, RUNNING_JOB, UPLOAD
+from tests.support.world import FAILED_JOB, RUNNING_JOB, UPLOAD
 from writ.access.models import LoginAttempts
 from writ.hosting.models import Backup, Domain, Environment, Node, Site
 from writ.store.base import new_id

@@ -26,8 +26,8 @@ import httpx
 from sqlalchemy import select
 
 from tests.conformance.contract import CONTRACT, OPERATIONS
-from tests.conformance.world import World, install_programs
 from tests.support.product import ROOT
+from tests.support.world import World, install_programs
 from writ.jobs.models import Job, JobLog
 from writ.settings import Settings
 from writ.store.work import Store

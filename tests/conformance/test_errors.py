@@ -14,9 +14,9 @@ from uuid import UUID
 
 import pytest
 
-from tests.conformance.conftest import UPLOAD_LIMIT, Scene
 from tests.conformance.contract import CONTRACT, OPERATIONS, Operation, check_answer, encode
-from tests.conformance.world import (
+from tests.support.scene import UPLOAD_LIMIT, Scene
+from tests.support.world import (
     BACKUP,
     DOMAIN,
     FAILED_JOB,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.conftest import Scene
 from tests.conformance.contract import OPERATIONS, Operation, check_answer, encode
+from tests.support.scene import Scene
 
 
 def calls() -> list[tuple[str, str]]:

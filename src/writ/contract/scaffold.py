@@ -36,10 +36,12 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.product import Client
+
 pytestmark = pytest.mark.requirement({requirements})
 
 
-def test_{name}_does_what_its_example_says(client):
+def test_{name}_does_what_its_example_says(client: Client) -> None:
     answer = client.request({arguments})
 
     assert answer.status_code == {status}, answer.text

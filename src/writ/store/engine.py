@@ -59,7 +59,10 @@ def make_engine(url: str, *, autocommit: bool = False, pool_size: int = 12) -> E
         pool_pre_ping=False,
         pool_recycle=1800,
         # A frozen process must not hold a row for ever.
-        connect_args={"connect_timeout": 5, "options": "-c timezone=UTC -c idle_in_transaction_session_timeout=60000"},
+        connect_args={
+            "connect_timeout": 5,
+            "options": "-c timezone=UTC -c idle_in_transaction_session_timeout=60000",
+        },
         **isolation,
     )
 

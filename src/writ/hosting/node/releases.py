@@ -253,8 +253,17 @@ def history(tools: Tools, layout: Layout) -> list[ReleaseEvent]:
 
 
 def bad_releases(events: Iterable[ReleaseEvent]) -> dict[str, str]:
-    """Return the releases that are marked bad, with the reason."""
-    return {event.release: event.reason for event in events if event.event == "bad"}
+    """Return the releases that are marked bad, with the reason.
+
+    One that was activated after that is good again: the job that took it back has repeated its step.
+    """
+    bad: dict[str, str] = {}
+    for event in events:
+        if event.event == "bad":
+            bad[event.release] = event.reason
+        elif event.event == "activated":
+            bad.pop(event.release, None)
+    return bad
 
 
 def prune(tools: Tools, layout: Layout, keep: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""One server over one world, for all tests of this folder; each test finds the world as it was made."""
+"""One server over the world that the contract's examples speak of; each test finds it as it was made."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from redis import Redis
 from sqlalchemy import Table, delete, insert, select, update
 
 from tests.conformance.contract import CONTRACT
-from tests.conformance.world import World, install_programs
 from tests.support.product import Client, Product
 from tests.support.redis import RedisServer
+from tests.support.world import World, install_programs
 from writ.settings import Settings
 from writ.store.base import Base
 from writ.store.work import Store
@@ -102,3 +102,12 @@ def scene(built_scene: Scene) -> Iterator[Scene]:
     """The world as it was made; it is put back after the test."""
     yield built_scene
     built_scene.put_back()
+
+
+@pytest.fixture
+def client(scene: Scene) -> Client:
+    """A logged-in client for whole paths (`/api/sites`), over the world of the contract's examples."""
+    client = Client(scene.product, log_in=False)
+    client.base_url = scene.product.url
+    client.cookies = scene.client.cookies
+    return client

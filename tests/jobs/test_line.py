@@ -18,13 +18,18 @@ from writ.jobs.order import order
 from writ.store.base import now
 
 
-def waiting(world: World) -> list[str]:
+def entries(world: World) -> list[str]:
     return [entry.decode() for entry in world.redis.lrange("rq:queue:writ", 0, -1)]
+
+
+def waiting(world: World) -> list[str]:
+    """The jobs that RQ has been handed, whatever the entries are called."""
+    return [entry[:36] for entry in entries(world)]
 
 
 def test_an_order_is_handed_over_under_its_own_id(world: World) -> None:
     job_id = world.order()
-    assert waiting(world) == [str(job_id)]
+    assert entries(world) == [str(job_id)]
 
 
 def test_what_is_rolled_back_is_not_handed_over(world: World) -> None:
@@ -112,12 +117,11 @@ def test_an_order_without_redis_is_accepted_and_swept_up(world: World) -> None:
     assert world.sweep().handed_over == 0
     expire_hand_over(world)
     assert world.sweep().handed_over == 1
-    handed_over = waiting(world)
-    assert [entry[:36] for entry in handed_over] == [str(job_id)]
+    assert waiting(world) == [str(job_id)]
     # It is known now: neither this sweep nor one after the time of grace hands it over again.
     expire_hand_over(world)
     assert world.sweep().handed_over == 0
-    assert waiting(world) == handed_over
+    assert waiting(world) == [str(job_id)]
 
 
 def test_the_sweeper_hands_over_nobody_who_waits(world: World) -> None:
@@ -135,7 +139,7 @@ def test_a_lost_job_is_queued_again_and_keeps_what_it_holds(world: World) -> Non
     assert world.sweep().recovered == 1
     job = world.job(job_id)
     assert (job.status, job.attempt, job.losses) == ("queued", 1, 1)
-    assert any(entry.startswith(f"{job_id}-1") for entry in waiting(world))
+    assert any(entry.startswith(f"{job_id}-1") for entry in entries(world))
     assert world.run(follower) is None
     with world.store.read() as connection:
         assert connection.execute(select(JobHold.job_id)).scalars().all() == [job_id]

@@ -100,7 +100,7 @@ def waiting(redis: Redis) -> set[str]:
     return {(entry.decode() if isinstance(entry, bytes) else entry)[:_ID_CHARACTERS] for entry in found}
 
 
-def hand_over(jobs: Iterable[tuple[UUID, int]]) -> bool:
+def hand_over(jobs: Iterable[tuple[UUID, int]], *, again: bool = False) -> bool:
     """Put jobs into RQ's queue; False when Redis is away, which is no error: the sweeper comes again."""
     wanted = list(jobs)
     if not wanted:
@@ -108,7 +108,7 @@ def hand_over(jobs: Iterable[tuple[UUID, int]]) -> bool:
     if _Here.redis is None or time.monotonic() < _Here.away_until:
         return False
     try:
-        push(_Here.redis, wanted)
+        push(_Here.redis, wanted, again=again)
     except RedisError as error:
         _Here.away_until = time.monotonic() + AWAY_SECONDS
         log.warning("hand_over_postponed", jobs=len(wanted), reason=str(error))
@@ -132,4 +132,5 @@ def hand_over_next(resources: Iterable[str]) -> None:
         return
     with _Here.store.read() as connection:
         jobs = line.next_in_line(connection, resources)
-    hand_over(jobs)
+    # One of them may have been handed over already and not be claimed yet.
+    hand_over(jobs, again=True)

@@ -1,0 +1,5 @@
+"""What RQ alone is given to do."""
+
+
+def noop() -> None:
+    """Nothing."""

@@ -1,0 +1,131 @@
+"""The work that every peer does, on Writ's own tables: what differs between them is the framework alone.
+
+The selects are SQLAlchemy Core, on the same engine settings as Writ's. The order of a deploy is Writ's own
+rule: the same rows, and RQ after the commit.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, select
+
+import writ.hosting.jobs  # noqa: F401 - registers the kinds
+from writ.access.models import LoginSession, User
+from writ.access.sessions import hash_token
+from writ.hosting.models import Environment
+from writ.hosting.orders import Orders
+from writ.hosting.releases import deploy_environment
+from writ.jobs import transport
+from writ.jobs.models import Job, JobStep
+from writ.settings import get_settings
+from writ.store.base import now
+from writ.store.work import Store
+
+COOKIE = "session_token"
+
+
+def open_store(threads: int) -> Store:
+    """The database that this process was told, with a connection for each thread."""
+    settings = get_settings()
+    store = Store(settings.database, pool_size=threads)
+    transport.use(store, transport.make_client(os.environ["WRIT_REDIS_URL"]))
+    return store
+
+
+# Built once, as Writ's own are: SQLAlchemy takes longer to build a select than SQLite to answer it.
+_USER = (
+    select(User.id)
+    .join(LoginSession, LoginSession.user_id == User.id)
+    .where(
+        LoginSession.token_hash == bindparam("token_hash"),
+        LoginSession.revoked_at.is_(None),
+        LoginSession.expires_at > bindparam("at"),
+    )
+)
+_ENVIRONMENT = select(
+    Environment.id,
+    Environment.site_id,
+    Environment.name,
+    Environment.slug,
+    Environment.type,
+    Environment.status,
+    Environment.hostname,
+    Environment.current_release_id,
+    Environment.source_environment_id,
+    Environment.promotion_preset,
+    Environment.fastcgi_cache_enabled,
+    Environment.redis_cache_enabled,
+    Environment.drift_status,
+    Environment.drift_checked_at,
+    Environment.created_at,
+    Environment.updated_at,
+).where(Environment.id == bindparam("id"))
+_JOBS = (
+    select(
+        Job.id,
+        Job.kind,
+        Job.status,
+        Job.site_id,
+        Job.environment_id,
+        Job.backup_id,
+        Job.retry_of,
+        Job.cancel_requested_at,
+        Job.error_code,
+        Job.error_message,
+        Job.progress,
+        Job.result,
+        Job.created_at,
+        Job.started_at,
+        Job.finished_at,
+        Job.sequence,
+    )
+    .where(Job.system == "hosting")
+    .order_by(Job.sequence.desc())
+    .limit(bindparam("limit"))
+)
+_STEPS = (
+    select(JobStep.job_id, JobStep.name, JobStep.status, JobStep.started_at, JobStep.finished_at)
+    .where(JobStep.job_id.in_(bindparam("ids", expanding=True)))
+    .order_by(JobStep.job_id, JobStep.position)
+)
+
+
+def find_user(connection: Connection, token: str) -> UUID | None:
+    """Whose session it is."""
+    return connection.execute(_USER, {"token_hash": hash_token(token), "at": now()}).scalar_one_or_none()
+
+
+def find_environment(connection: Connection, environment_id: UUID) -> dict[str, Any] | None:
+    """One environment, as the contract shows it."""
+    row = connection.execute(_ENVIRONMENT, {"id": environment_id}).mappings().one_or_none()
+    if row is None:
+        return None
+    found = dict(row)
+    hostname, port = found.pop("hostname"), get_settings().sites_port
+    found["url"] = f"http://{hostname}:{port}/" if port and found["current_release_id"] else None
+    return found
+
+
+def list_jobs(connection: Connection, limit: int) -> dict[str, Any]:
+    """The newest jobs with their steps, as the contract shows them."""
+    rows = [dict(row) for row in connection.execute(_JOBS, {"limit": limit + 1}).mappings()]
+    jobs = rows[:limit]
+    steps: dict[UUID, list[dict[str, Any]]] = {job["id"]: [] for job in jobs}
+    for row in connection.execute(_STEPS, {"ids": list(steps)}).mappings():
+        step = dict(row)
+        steps[step.pop("job_id")].append(step)
+    cursor = str(jobs[-1]["sequence"]) if len(rows) > limit else None
+    for job in jobs:
+        job["steps"] = steps[job["id"]]
+        job["cancel_requested"] = job.pop("cancel_requested_at") is not None
+        del job["sequence"]
+    return {"data": jobs, "pagination": {"limit": limit, "next_cursor": cursor}}
+
+
+def order_deploy(store: Store, environment_id: UUID, body: dict[str, Any], user_id: UUID | None) -> UUID:
+    """Order a deploy; the job's id."""
+    with store.begin() as session:
+        return deploy_environment(Orders(session, get_settings(), user_id), environment_id, body)

@@ -7,12 +7,14 @@ from types import SimpleNamespace
 
 from tests.jobs import kinds  # noqa: F401 - registers the kinds
 from writ.jobs.pool import run_pool
+from writ.jobs.worker import connect
 from writ.settings import Settings, get_settings
 from writ.store.work import Store
 
 
 def build(settings: Settings) -> SimpleNamespace:
-    return SimpleNamespace(settings=settings, store=Store(settings.database, pool_size=3))
+    store = Store(settings.database, pool_size=3)
+    return SimpleNamespace(settings=settings, store=store, redis=connect(settings))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from writ.jobs.line import first_in_line
+from writ.jobs.line import FIRST_IN_LINE
 from writ.jobs.models import PENDING, QUEUED, RUNNING, Job, JobHold, JobLock, JobLog, JobStep
 from writ.jobs.signals import LeaseLost
 from writ.store.base import now
@@ -40,7 +40,7 @@ def claim(store: Store, job_id: UUID, *, owner: str, lease_seconds: float) -> Jo
         with store.begin() as session:
             job = session.scalars(
                 update(Job)
-                .where(Job.id == job_id, Job.status == QUEUED, first_in_line())
+                .where(Job.id == job_id, Job.status == QUEUED, FIRST_IN_LINE)
                 .values(
                     status=RUNNING,
                     attempt=Job.attempt + 1,

@@ -12,8 +12,7 @@ from writ.jobs.models import QUEUED, Job, JobHold, JobLock
 from writ.store.prepared import Prepared
 
 
-def first_in_line() -> ColumnElement[bool]:
-    """The condition that no unfinished job accepted before this `Job` needs one of its resources."""
+def _first_in_line() -> ColumnElement[bool]:
     mine, earlier = aliased(JobLock), aliased(JobLock)
     return ~exists().where(
         mine.sequence == Job.sequence,
@@ -22,7 +21,11 @@ def first_in_line() -> ColumnElement[bool]:
     )
 
 
-_IF_FIRST = Prepared(select(Job.id).where(Job.id == bindparam("id"), Job.status == QUEUED, first_in_line()))
+FIRST_IN_LINE = _first_in_line()
+"""The condition that no unfinished job accepted before this `Job` needs one of its resources."""
+
+
+_IF_FIRST = Prepared(select(Job.id).where(Job.id == bindparam("id"), Job.status == QUEUED, FIRST_IN_LINE))
 
 
 def is_first(connection: Connection, job_id: UUID) -> bool:
@@ -41,7 +44,7 @@ def next_in_line(connection: Connection, resources: Iterable[str]) -> list[tuple
         head = select(JobLock.sequence).where(JobLock.resource == name).order_by(JobLock.sequence).limit(1)
         row = connection.execute(
             select(Job.id, Job.attempt).where(
-                Job.sequence == head.scalar_subquery(), Job.status == QUEUED, first_in_line()
+                Job.sequence == head.scalar_subquery(), Job.status == QUEUED, FIRST_IN_LINE
             )
         ).first()
         if row is not None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 import structlog
+from redis import Redis
 from sqlalchemy import select
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
@@ -45,6 +46,11 @@ class JobServices(Protocol):
     @property
     def store(self) -> Store:
         """The database."""
+        ...
+
+    @property
+    def redis(self) -> Redis:
+        """The queue's Redis, not connected yet."""
         ...
 
 

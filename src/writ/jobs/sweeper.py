@@ -16,7 +16,7 @@ from writ.jobs import transport
 from writ.jobs.ending import settle
 from writ.jobs.kinds import REGISTRY
 from writ.jobs.ledger import LogLine, write_log
-from writ.jobs.line import first_in_line
+from writ.jobs.line import FIRST_IN_LINE
 from writ.jobs.models import FAILED, QUEUED, RUNNING, Job
 from writ.settings import Settings
 from writ.store.base import now
@@ -96,7 +96,7 @@ def fail_unknown(store: Store, report: SweepReport) -> None:
     with store.read() as connection:
         found = connection.execute(
             select(Job.id)
-            .where(Job.status == QUEUED, Job.kind.not_in(sorted(REGISTRY)), first_in_line())
+            .where(Job.status == QUEUED, Job.kind.not_in(sorted(REGISTRY)), FIRST_IN_LINE)
             .limit(BATCH)
         ).scalars()
         unknown = list(found)
@@ -128,7 +128,7 @@ def hand_over_waiting(store: Store, redis: Redis, report: SweepReport) -> None:
                     Job.handed_over_at.is_(None),
                     Job.handed_over_at < moment - timedelta(seconds=GRACE_SECONDS),
                 ),
-                first_in_line(),
+                FIRST_IN_LINE,
             )
             .order_by(Job.handed_over_at)
             .limit(BATCH)

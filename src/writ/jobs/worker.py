@@ -54,7 +54,7 @@ def perform(job_id: str) -> None:
     services = _Process.services
     if services is None:
         raise RuntimeError("jobs run in processes that run_worker started")
-    transport.use(services.store, connect(services.settings))
+    transport.use(services.store, services.redis)
     try:
         run_job(
             services, UUID(job_id), owner=owner_name(os.getpid()), hand_back=lambda: _Process.told_to_stop

@@ -100,8 +100,12 @@ def back_up_first(reason: str) -> Callable[[JobContext], None]:
             ctx.keep(**{_KEY: str(new_id())})
         backup_id = UUID(ctx.data[_KEY])
         with ctx.begin() as session:
-            if session.get(Backup, backup_id) is None:
+            made = session.get(Backup, backup_id)
+            if made is None:
                 add_backup(session, bench.environment_id, "full", reason, backup_id)
+            elif made.status == "available":
+                # Proved by an attempt that was cut off right after: an archive that counts is never replaced.
+                return
         make_archive(ctx, bench, backup_id)
         prove_archive(ctx, bench, backup_id)
 

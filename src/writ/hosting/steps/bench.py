@@ -146,5 +146,5 @@ def clear_scratch(ctx: JobContext, *benches: Bench) -> None:
     for folder in _scratch_root(ctx).glob(f"{ctx.job_id}-*"):
         shutil.rmtree(folder, ignore_errors=True)
     for bench in benches:
-        for attempt in range(1, ctx.attempt + 1):
-            bench.tools.remove(bench.layout.scratch(str(ctx.job_id), attempt))
+        attempts = range(1, ctx.attempt + 1)
+        bench.tools.remove(*(bench.layout.scratch(str(ctx.job_id), attempt) for attempt in attempts))

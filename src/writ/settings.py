@@ -65,6 +65,10 @@ class Settings(BaseSettings):
         20.0, ge=0, description="Time that running jobs get to finish when the product stops, in seconds."
     )
     releases_kept: int = Field(5, ge=2, description="Good releases kept in an environment.")
+    safety_backups_kept: int = Field(
+        5, ge=1, description="Automatic backups (before restores, promotions, imports) kept an environment."
+    )
+    upload_hours: int = Field(72, ge=1, description="Life of an upload that no open job needs, in hours.")
     check_answers: bool = Field(
         False, description="Check every answer against the contract; a wrong one is a 500. For tests."
     )

@@ -160,7 +160,9 @@ def delete_domain(call: Call) -> Answer:
 def create_upload(call: Call) -> Answer:
     """Keep an archive."""
     by = call.actor.id if call.actor is not None else None
-    return Answer(201, uploads.keep_upload(call.session, call.services.files, call.body, by))
+    services = call.services
+    kept = uploads.keep_upload(call.session, services.files, services.settings, call.body, by)
+    return Answer(201, kept)
 
 
 def get_metrics(call: Call) -> Answer:

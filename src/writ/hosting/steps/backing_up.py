@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import select
@@ -13,8 +14,10 @@ from writ.hosting.models import Backup
 from writ.hosting.node import backups
 from writ.hosting.steps.bench import SAFETY_BACKUP, Bench, clear_scratch
 from writ.jobs.context import JobContext
+from writ.jobs.models import QUEUED, RUNNING, Job
 from writ.store.base import new_id, now
 from writ.store.files import FileStore
+from writ.store.work import after_commit
 
 _KEY = SAFETY_BACKUP
 
@@ -110,6 +113,34 @@ def back_up_first(reason: str) -> Callable[[JobContext], None]:
         prove_archive(ctx, bench, backup_id)
 
     return run
+
+
+def prune_safety_backups(ctx: JobContext, bench: Bench) -> None:
+    """Remove the automatic backups beyond the newest that are kept; those that people ordered stay."""
+    files: FileStore = ctx.services.files
+    waiting = select(Job.backup_id).where(
+        Job.environment_id == bench.environment_id,
+        Job.status.in_((QUEUED, RUNNING)),
+        Job.backup_id.is_not(None),
+    )
+    automatic = (
+        select(Backup)
+        .where(
+            Backup.environment_id == bench.environment_id,
+            Backup.reason != "requested",
+            Backup.status.in_(("available", "failed")),
+        )
+        .order_by(Backup.created_at.desc(), Backup.id.desc())
+        .offset(bench.settings.safety_backups_kept)
+    )
+    with ctx.begin() as session:
+        wanted = set(session.scalars(waiting))
+        for backup in session.scalars(automatic).all():
+            if backup.id in wanted or str(backup.id) == ctx.data.get(_KEY):
+                continue
+            # The row first: an archive without a row is lost room, a row without an archive a broken promise.
+            after_commit(session, partial(files.drop, KIND_OF_FILE, backup.id))
+            session.delete(backup)
 
 
 def unpack_backup(ctx: JobContext, bench: Bench, backup_id: UUID) -> backups.Unpacked:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from writ.contract.errors import Refusal
 from writ.hosting.models import Environment, Release
 from writ.hosting.node import content, hosts, releases
+from writ.hosting.steps.backing_up import prune_safety_backups
 from writ.hosting.steps.bench import SAFETY_BACKUP, Bench, clear_scratch
 from writ.jobs.context import JobContext
 from writ.store.base import now
@@ -121,6 +122,7 @@ def tidy(ctx: JobContext) -> None:
     try:
         gone = releases.prune(bench.tools, bench.layout, bench.settings.releases_kept)
         content.prune(bench.tools, bench.layout)
+        prune_safety_backups(ctx, bench)
         clear_scratch(ctx, bench)
         there = bench.tools.list(bench.layout.releases)
     except Refusal as refusal:

@@ -16,7 +16,7 @@ class SiteStatus(StrEnum):
 
 
 class JobKind(StrEnum):
-    """What is ordered."""
+    """What is ordered. New kinds may come without a new version."""
 
     SITE_CREATE = "site.create"
     SITE_DELETE = "site.delete"
@@ -128,7 +128,7 @@ class UpdateScope(StrEnum):
 
 
 class ReleaseSource(StrEnum):
-    """What a release was made from."""
+    """What a release was made from. New sources may come without a new version."""
 
     GIT = "git"
     UPLOAD = "upload"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.contract.project import Project
-from writ.contract.breaking import compare
+from writ.contract.breaking import compare, may_break
 
 Change = Callable[[dict[str, Any]], Any]
 
@@ -171,3 +171,30 @@ def test_a_request_may_gain_a_choice_and_an_answer_may_not(released: dict[str, A
     assert findings
     assert {finding.rule for finding in findings} == {"breaking: forward"}
     assert all("Widget" in finding.place and "note" in finding.place for finding in findings)
+
+
+def test_an_enum_that_was_announced_to_grow_may_grow(released: dict[str, Any]) -> None:
+    document = copy.deepcopy(released)
+    _schema(document, "WidgetState")["enum"].append("lost")
+    assert [f.wrong for f in compare(released, document)] == ["the value 'lost' is new to old clients"]
+    _schema(released, "WidgetState")["x-extensible-enum"] = True
+    assert compare(released, document) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "allowed"),
+    [
+        ("0.1.0", "0.1.7", False),
+        ("0.1.0", "0.2.0", True),
+        ("1.4.0", "1.5.0", False),
+        ("1.4.0", "2.0.0", True),
+        ("1.4.0", "1.4.0", False),
+        ("2.0.0", "1.9.0", False),
+    ],
+)
+def test_only_a_version_that_says_so_may_break(
+    released: dict[str, Any], old: str, new: str, allowed: bool
+) -> None:
+    document = copy.deepcopy(released)
+    released["info"]["version"], document["info"]["version"] = old, new
+    assert may_break(released, document) is allowed

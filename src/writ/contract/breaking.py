@@ -20,6 +20,20 @@ _LOWER_BOUNDS = ("minLength", "minItems", "minProperties", "minimum")
 _UPPER_BOUNDS = ("maxLength", "maxItems", "maxProperties", "maximum")
 
 
+def may_break(released: dict[str, Any], document: dict[str, Any]) -> bool:
+    """Whether the version says that clients have to look: its first number that is not zero has been raised.
+
+    Semantic Versioning 2.0.0, items 4 and 8: 1.4.0 to 2.0.0, or 0.1.0 to 0.2.0.
+    """
+    old, new = (_numbers(each) for each in (released, document))
+    place = next((i for i, number in enumerate(old) if number), len(old) - 1)
+    return new[: place + 1] > old[: place + 1]
+
+
+def _numbers(document: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(int(part) for part in str(document["info"]["version"]).split("-")[0].split("."))
+
+
 def compare(released: dict[str, Any], document: dict[str, Any]) -> list[Finding]:
     """Return what would break for a client of `released`; both are bundled documents."""
     return list(_Comparison(released, document).run())
@@ -149,7 +163,9 @@ class _Comparison:
             if "enum" not in narrow:
                 word = "is now limited to an enum" if way == "request" else "is no longer limited to its enum"
                 yield told(place, word, "leave it as it was")
-            for value in narrow.get("enum", ()):
+            # What the released contract announced to grow, its clients expect to grow.
+            open_ended = way == "answer" and bool(old.get("x-extensible-enum"))
+            for value in () if open_ended else narrow.get("enum", ()):
                 if value is not None and value not in allowed:
                     word = "is no longer taken" if way == "request" else "is new to old clients"
                     yield told(place, f"the value {value!r} {word}", "keep the values that clients know")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from contextlib import suppress
 from functools import cached_property, lru_cache
@@ -17,7 +18,7 @@ Network = IPv4Network | IPv6Network
 
 
 class Settings(BaseSettings):
-    """The settings of one process; immutable. Lists are comma-separated in the environment."""
+    """The settings of one process; immutable. In the environment lists have commas, paths also colons."""
 
     model_config = SettingsConfigDict(env_prefix="WRIT_", frozen=True, extra="ignore")
 
@@ -78,14 +79,14 @@ class Settings(BaseSettings):
     @classmethod
     def _networks(cls, value: Any) -> Any:
         if isinstance(value, str):
-            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+            return tuple(ip_network(part) for part in value.replace(",", " ").split())
         return value
 
     @field_validator("trusted_paths", mode="before")
     @classmethod
     def _paths(cls, value: Any) -> Any:
         if isinstance(value, str):
-            return tuple(Path(part.strip()) for part in value.split(",") if part.strip())
+            return tuple(Path(part) for part in re.split(f"[,{os.pathsep}]", value) if part)
         return value
 
     @cached_property

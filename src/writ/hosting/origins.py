@@ -74,5 +74,7 @@ def parse_archive_url(archive_url: str, settings: Settings) -> UUID | None:
             raise Refusal(
                 "URL_NOT_ALLOWED", "After upload: comes the id that POST /uploads answered."
             ) from None
-    parse_url(archive_url, settings.trusted_networks)
+    if parse_url(archive_url, settings.trusted_networks).userinfo is not None:
+        # An order is kept and shown: a password in it would be, too.
+        raise Refusal("URL_NOT_ALLOWED", "The URL holds a user or password; send the archive as an upload.")
     return None

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from writ.contract.errors import Refusal
+from writ.contract.errors import FieldError, Refusal
 from writ.contract.operation import Operation
 from writ.gateway.call import Answer
 
@@ -61,11 +61,19 @@ def render_refusal(refusal: Refusal, request_id: str, lower: bool) -> Reply:
         "code": code,
         "message": refusal.message,
         "request_id": request_id,
-        "errors": [e.as_json() for e in refusal.errors],
+        "errors": [_field(error, lower) for error in refusal.errors],
         "error": {"code": code, "message": refusal.message, "details": details, "request_id": request_id},
     }
     answer = Answer(spec.status or 500, body, refusal.headers)
     return render(answer, request_id)
+
+
+def _field(error: FieldError, lower: bool) -> dict[str, str]:
+    # A field's code is one of the catalogue's, or a keyword of JSON Schema, which has a spelling of its own.
+    entry = error.as_json()
+    if lower and error.code.isupper():
+        entry["code"] = error.code.lower()
+    return entry
 
 
 def check(operation: Operation, reply: Reply) -> None:

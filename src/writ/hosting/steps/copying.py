@@ -94,13 +94,9 @@ def build_update(ctx: JobContext) -> None:
         raise Refusal("NO_CURRENT_RELEASE", "The environment serves no release any more; deploy one.")
     begin_release(ctx, bench, "update", f"release:{live}")
     tree = bench.layout.release(bench.release_id)
-    releases.copy_code(bench.tools, bench.layout.release(live), bench.layout, bench.release_id)
     # Updates write in place: the copy must not share its files with the release that is served.
-    own = tree.with_name(f"{tree.name}-own")
-    bench.tools.remove(own)
-    bench.tools.copy_tree(tree, own, share=False)
-    bench.tools.remove(tree)
-    bench.tools.move(own, tree)
+    code = bench.layout.release(live)
+    releases.copy_code(bench.tools, code, bench.layout, bench.release_id, in_place=True)
     generation = bench.fresh_generation
     content.copy_parts(bench.tools, bench.layout, bench.generation(), bench.layout, generation)
     attach_content(bench, generation)

@@ -110,7 +110,8 @@ class World:
         path = self.folder / f"pid-{name}"
         self.until(lambda: path.exists() and path.read_text())
         pid = int(path.read_text())
-        self.until(lambda: children_of(pid))
+        # Another program may come first: the one that asks what setpriv can do.
+        self.until(lambda: [name_of(child) for child in children_of(pid)] == ["sleep"])
         return pid
 
     # -- workers
@@ -144,6 +145,13 @@ class World:
             pool.wait(20)
         self.store.close()
         self.redis.close()
+
+
+def name_of(pid: int) -> str:
+    """The program that a process runs."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
 
 
 def children_of(pid: int) -> list[int]:

@@ -111,7 +111,7 @@ class World:
         self.until(lambda: path.exists() and path.read_text())
         pid = int(path.read_text())
         # Another program may come first: the one that asks what setpriv can do.
-        self.until(lambda: [name_of(child) for child in children_of(pid)] == ["sleep"])
+        self.until(lambda: "sleep" in map(name_of, children_of(pid)))
         return pid
 
     # -- workers

@@ -140,7 +140,7 @@ class ReleaseSource(StrEnum):
 
 
 class ReleaseStatus(StrEnum):
-    """Whether a release passed its checks. Only a good one can be gone back to."""
+    """Whether a release passed its checks."""
 
     BUILDING = "building"
     GOOD = "good"

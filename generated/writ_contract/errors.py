@@ -232,7 +232,7 @@ ERRORS: dict[str, ErrorSpec] = {
         "RELEASE_NOT_GOOD",
         409,
         "The release cannot be made live: it is not good, or it is live already.",
-        "Choose a release with status good that is not active.",
+        "Choose a release with status good that is kept and not active.",
     ),
     "BACKUP_ENVIRONMENT_MISMATCH": ErrorSpec(
         "BACKUP_ENVIRONMENT_MISMATCH",

@@ -377,6 +377,7 @@ class Release(TypedDict, closed=True):
     sha256: str | None
     status: ReleaseStatus
     active: bool
+    kept: bool
     file_count: int
     size_bytes: int
     created_at: str

@@ -31,11 +31,29 @@ def test_paths_are_a_list(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     assert Settings().trusted_paths == (Path("/srv/git"), Path("/home/git"))
 
 
-@pytest.mark.parametrize(("name", "value"), [("WRIT_TRUSTED_NETWORKS", "10.0.0.1/8"), ("WRIT_PORT", "70000")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WRIT_TRUSTED_NETWORKS", "10.0.0.1/8"),
+        ("WRIT_PORT", "70000"),
+        ("WRIT_PUBLIC_URL", "writ.example.com"),
+        ("WRIT_PUBLIC_URL", "https://writ.example.com/path"),
+        ("WRIT_DATABASE_URL", "writ.db"),
+        ("WRIT_DATABASE_URL", "postgresql://db.example.com:port/writ"),
+        ("WRIT_REDIS_URL", "redis.example.com:6379"),
+        ("WRIT_LOG_LEVEL", "loud"),
+    ],
+)
 def test_what_cannot_be_meant_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError):
         Settings()
+
+
+def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.setenv(f"WRIT_{name.upper()}", "")
+    assert Settings() == Settings.model_construct()
 
 
 def test_the_secret_key_is_made_once_and_for_the_owner_only(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ find_python() {
       return
     fi
   done
-  fail "Python 3.11 or newer is needed${WRIT_PYTHON:+ (WRIT_PYTHON is $WRIT_PYTHON)}; found: $(python3 --version 2>&1 | head -n 1)"
+  fail "Python 3.11 or newer is needed${WRIT_PYTHON:+ (WRIT_PYTHON is $WRIT_PYTHON)}; found: $(python3 --version 2>/dev/null || echo none)"
 }
 
 # Makes .venv when it is missing, and installs one of requirements/*.txt in it unless exactly that file was installed last.

@@ -8,12 +8,14 @@ from typing import Any
 
 import writ_contract
 from connexion import ConnexionMiddleware
+from connexion.resolver import Resolver
 from redis import Redis
 
 import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
 from writ.access.authenticator import SessionAuthenticator
 from writ.access.bootstrap import Credentials, ensure_admin
 from writ.contract.document import load_mapping
+from writ.contract.operation import compile_operations
 from writ.gateway.front import Gateway
 from writ.gateway.services import Services
 from writ.hosting.nodes import ensure_embedded_node
@@ -29,6 +31,15 @@ from writ.store.work import Store
 def contract_path() -> Path:
     """The bundled contract that this version serves."""
     return Path(writ_contract.__file__).parent.parent / "openapi.json"
+
+
+def check_contract() -> None:
+    """Compile the contract as a server will, so that a bad one is told before anything is started.
+
+    Raises:
+        ContractFault: the contract cannot be served.
+    """
+    compile_operations(load_mapping(contract_path()), "", Resolver().resolve_function_from_operation_id)
 
 
 def make_services(settings: Settings) -> Services:

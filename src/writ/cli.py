@@ -8,12 +8,15 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from writ import __version__
+
 if TYPE_CHECKING:
     from writ.settings import Settings
+    from writ.supervise.home import CannotStart
 
 EPILOG = "Every setting is a WRIT_* variable of the environment: docs/config-matrix.md lists them."
 
@@ -21,7 +24,7 @@ EPILOG = "Every setting is a WRIT_* variable of the environment: docs/config-mat
 @click.group(
     epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-@click.version_option(package_name=None, version=None, message="writ %(version)s")
+@click.version_option(version=__version__, message="writ %(version)s")
 def writ() -> None:
     """Writ: a control plane whose orders are jobs that are carried out once, visibly, to the end.
 
@@ -54,7 +57,7 @@ def _settings(**overrides: object) -> Settings:
     except ValidationError as error:
         for problem in error.errors():
             variable = "WRIT_" + "_".join(str(part) for part in problem["loc"]).upper()
-            click.echo(f"Error: {variable}: {problem['msg']}", err=True)
+            click.echo(f"Error: {variable}: {problem['msg'].removeprefix('Value error, ')}", err=True)
         raise SystemExit(2) from None
 
 
@@ -85,9 +88,21 @@ def up(home: Path | None, host: str | None, port: int | None, tour: bool) -> Non
         else:
             status = run(_settings(home=home, host=host, port=port))
     except CannotStart as problem:
-        click.echo(f"Error: {problem}", err=True)
-        raise SystemExit(problem.code) from None
+        _refuse(problem)
     raise SystemExit(status)
+
+
+def _refuse(problem: CannotStart) -> NoReturn:
+    click.echo(f"Error: {problem}", err=True)
+    raise SystemExit(problem.code)
+
+
+def _need_redis(settings: Settings) -> None:
+    """Ends the program when it has no Redis: only `writ up` starts one."""
+    from writ.supervise.home import CannotStart
+
+    if settings.redis_url is None:
+        _refuse(CannotStart("WRIT_REDIS_URL is not set; set it, or start everything with `writ up`."))
 
 
 @writ.command()
@@ -100,6 +115,7 @@ def up(home: Path | None, host: str | None, port: int | None, tour: bool) -> Non
 def server(home: Path | None, host: str | None, port: int | None, processes: int) -> None:
     """Serve the API, the documentation and the probes. It never runs a job: that is what workers do."""
     settings = _settings(home=home, host=host, port=port)
+    _need_redis(settings)
     _serve("writ.app:create_app", settings.host, settings.port, processes)
 
 
@@ -122,8 +138,7 @@ def _serve(factory: str, host: str, port: int, processes: int) -> None:
     try:
         port = choose_port(host, port, option="--port")
     except CannotStart as problem:
-        click.echo(f"Error: {problem}", err=True)
-        raise SystemExit(problem.code) from None
+        _refuse(problem)
     Granian(
         factory,
         address=host,
@@ -147,6 +162,7 @@ def worker(home: Path | None, count: int | None) -> None:
     The first SIGTERM lets running jobs finish; the second hands them back to the queue.
     """
     settings = _settings(home=home, workers=count)
+    _need_redis(settings)
     from writ.app import job_services
     from writ.jobs.pool import run_pool
     from writ.logs import configure_logging
@@ -164,15 +180,17 @@ def migrate(home: Path | None) -> None:
     """
     from sqlalchemy.engine import make_url
 
-    from writ.app import prepare
+    from writ.supervise.home import CannotStart
+    from writ.supervise.up import credentials_line, prepare_database
 
     settings = _settings(home=home)
-    settings.home_path.mkdir(parents=True, exist_ok=True)
-    made = prepare(settings)
+    try:
+        made = prepare_database(settings)
+    except CannotStart as problem:
+        _refuse(problem)
     click.echo(f"The database is up to date: {make_url(settings.database).render_as_string()}")
     if made is not None:
-        password = f"{made.password} (shown this once)" if made.generated else "as in WRIT_ADMIN_PASSWORD"
-        click.echo(f"The admin is {made.email}, the password {password}")
+        click.echo(credentials_line(made))
 
 
 @writ.command()
@@ -201,15 +219,24 @@ def reset_password(home: Path | None, email: str | None) -> None:
     """Give the admin a new password, end all of their sessions, and print the password once."""
     import secrets
 
+    from sqlalchemy.exc import DBAPIError
+
     from writ.access import bootstrap
     from writ.store.work import Store
+    from writ.supervise.home import CannotStart
 
     settings = _settings(home=home)
     email = email or settings.admin_email
     password = secrets.token_urlsafe(18)
+    if settings.database_url is None and not (settings.home_path / "writ.db").exists():
+        _refuse(CannotStart(f"There is no Writ in {settings.home_path}; name its folder with --home."))
     store = Store(settings.database, pool_size=1)
     try:
         known = bootstrap.reset_password(store, settings, email, password)
+    except DBAPIError as problem:
+        # Without the statement: its parameters hold a password's hash.
+        reason = " ".join(str(problem.orig).split())
+        _refuse(CannotStart(f"The database cannot be used: {reason}", code=1))
     finally:
         store.close()
     if not known:

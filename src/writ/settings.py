@@ -16,11 +16,16 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Network = IPv4Network | IPv6Network
 
+_DATABASES = ("sqlite", "sqlite+pysqlite", "postgresql", "postgres", "postgresql+psycopg")
+_LOG_LEVELS = ("debug", "info", "warning", "error")
+
 
 class Settings(BaseSettings):
-    """The settings of one process; immutable. In the environment lists have commas, paths also colons."""
+    """The settings of one process; immutable. In the environment lists have commas, paths also colons, and an
+    empty variable is one that is not set.
+    """
 
-    model_config = SettingsConfigDict(env_prefix="WRIT_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="WRIT_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     home: Path = Field(Path(".writ"), description="Folder of all state: database, files, nodes, logs.")
     host: str = Field("127.0.0.1", description="Address the server listens on.")
@@ -88,6 +93,51 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(Path(part) for part in re.split(f"[,{os.pathsep}]", value) if part)
         return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^\s/?#@]+/?", value):
+            raise ValueError("expected an address without a path, like https://writ.example.com")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_url(cls, value: str | None) -> str | None:
+        from sqlalchemy.engine import make_url
+        from sqlalchemy.exc import ArgumentError
+
+        # The URL itself is not repeated: it may hold a password.
+        expected = "expected postgresql://user:password@host/name or sqlite:////folder/file"
+        if value is not None:
+            try:
+                driver = make_url(value).drivername
+            except (ArgumentError, ValueError):
+                raise ValueError(expected) from None
+            if driver not in _DATABASES:
+                raise ValueError(f"{expected}, not {driver}")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_url(cls, value: str | None) -> str | None:
+        from redis.connection import parse_url
+
+        if value is not None:
+            try:
+                parse_url(value)  # type: ignore[no-untyped-call]
+            except ValueError:
+                raise ValueError(
+                    "expected redis://, rediss:// or unix://, like redis://host:6379/0"
+                ) from None
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _log_level(cls, value: str) -> str:
+        if value.lower() not in _LOG_LEVELS:
+            raise ValueError(f"expected one of {', '.join(_LOG_LEVELS)}")
+        return value.lower()
 
     @cached_property
     def home_path(self) -> Path:

@@ -100,6 +100,22 @@ def test_a_good_session_from_a_foreign_page_is_refused_unless_it_only_reads(
     reading.close()
 
 
+@pytest.mark.parametrize("cookie", ["", f"session_token={TOKEN_OF_NOBODY}"])
+def test_a_foreign_page_logs_nobody_in_and_costs_no_attempt(
+    store: Store, settings: Settings, ada: User, cookie: str
+) -> None:
+    for origin, code in [
+        ("https://evil.example.test", "ORIGIN_NOT_ALLOWED"),
+        ("http://panel.example.com", "INVALID_CREDENTIALS"),
+    ] * 5:
+        call = call_of(store, settings, origin=origin, cookie=cookie)
+        call.body = {"email": EMAIL, "password": "wrong"}
+        with pytest.raises(Refusal) as refusal:
+            handlers.login(call)
+        call.close()
+        assert refusal.value.code == code
+
+
 def test_a_wrong_password_stays_counted_when_its_request_is_rolled_back(
     store: Store, settings: Settings, ada: User
 ) -> None:

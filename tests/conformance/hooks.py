@@ -38,7 +38,7 @@ KNOWN = "01890000-0000-7000-8000-"
 """How the ids of the examples' world begin."""
 
 HOST = re.compile(r"(?<=://)(?:[^/?#@]*@)?([A-Za-z0-9.-]*[A-Za-z][A-Za-z0-9.-]*)(?=[:/?#]|$)")
-ANY_HOST = re.compile(r"^https://[^/?]*")
+ANY_HOST = re.compile(r"^https?://[^/?]*")
 NO_WORD = re.compile(r"\W")
 NOWHERE = "conformance.invalid"
 BEYOND_SCHEMA = {"SOURCE_REF_INVALID", "SOURCE_NOT_ALLOWED", "URL_NOT_ALLOWED", "UPLOAD_UNKNOWN"}

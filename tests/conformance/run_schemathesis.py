@@ -34,7 +34,7 @@ from writ.store.work import Store
 
 CREDENTIALS = CONTRACT["components"]["examples"]["CredentialsOfAdmin"]["value"]
 
-LINKS_FOLLOWED = 10
+LINKS_FOLLOWED = 3
 """Fewer different links than this make the stateful phase hollow."""
 
 NEVER_SUCCEEDS: dict[str, str] = {}

@@ -12,7 +12,7 @@ def test_a_refusal_knows_what_the_catalogue_says() -> None:
     refusal = Refusal("SITE_NOT_FOUND")
     assert refusal.spec is ERRORS["SITE_NOT_FOUND"]
     assert refusal.spec.status == 404
-    assert refusal.message == ERRORS["SITE_NOT_FOUND"].message
+    assert refusal.message == f"{refusal.spec.message} {refusal.spec.remedy}"
     assert (refusal.errors, refusal.details, refusal.headers) == ([], {}, {})
     assert str(refusal) == f"SITE_NOT_FOUND: {refusal.message}"
 

@@ -50,6 +50,7 @@ def open_operation(page: Page, operation_id: str) -> Locator:
     block = page.locator(f"#operations-{operation.raw['tags'][0]}-{operation_id}")
     block.locator(".opblock-summary-control").click()
     expect(block.locator(".opblock-body")).to_be_visible()
+    block.locator("button.try-out__btn").click()
     return block
 
 
@@ -71,7 +72,12 @@ def test_a_person_reads_logs_in_and_tries_an_operation(
     expect(execute(block)).to_contain_text("401")
 
     login = open_operation(page, "login")
-    login.locator("textarea.body-param__text").fill(json.dumps({"email": EMAIL, "password": PASSWORD}))
+    body = login.locator("textarea.body-param__text")
+    assert json.loads(body.input_value()).keys() == {"email", "password"}
+    assert json.loads(body.input_value())["email"].endswith("@example.com"), (
+        "the contract's example is filled in"
+    )
+    body.fill(json.dumps({"email": EMAIL, "password": PASSWORD}))
     expect(execute(login)).to_contain_text("200")
 
     expect(execute(block)).to_contain_text("200")

@@ -132,7 +132,7 @@ class Door:
         json: Any = ...,
         body: bytes | Iterable[bytes] = b"",
         type: str | None = None,
-        headers: dict[str, str] | None = None,
+        headers: dict[str, str] | list[tuple[str, str]] | None = None,
         length: int | None = None,
         hang_up_after: int | None = None,
     ) -> Got:
@@ -144,7 +144,8 @@ class Door:
         parts = [body] if isinstance(body, bytes) else list(body)
         path, _, query = target.partition("?")
         raw = [(b"host", b"writ.example.com")]
-        raw += [(k.lower().encode(), v.encode("latin-1")) for k, v in (headers or {}).items()]
+        lines = headers.items() if isinstance(headers, dict) else headers or ()
+        raw += [(k.lower().encode(), v.encode("latin-1")) for k, v in lines]
         if type is not None:
             raw.append((b"content-type", type.encode()))
         if isinstance(body, bytes):

@@ -38,6 +38,29 @@ def places(answer: Any) -> list[str]:
     return sorted(e["field"] for e in answer.json["errors"])
 
 
+# None
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"", 204),
+        (b"{}", 204),
+        (b" { }\r\n", 204),
+        (b"null", 204),
+        (b"[]", 400),
+        (b'{"a":1}', 400),
+        (b" " * 100 + b"{}", 400),
+    ],
+)
+def test_where_no_body_is_taken_one_that_says_nothing_passes(
+    door: Door, raw: bytes, chunked: bool, status: int
+) -> None:
+    sent = [raw[i : i + 3] for i in range(0, len(raw), 3)] or [b""] if chunked else raw
+    assert door("DELETE", f"/api/items/{UUID(int=7)}", body=sent, type="application/json").status == status
+
+
 # JSON
 
 

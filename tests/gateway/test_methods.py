@@ -83,3 +83,32 @@ def test_the_type_of_a_body_decides(door: Door, type: str | None, status: int) -
     got = door("POST", "/api/items", body=b'{"name": "a"}', type=type)
     assert got.status == status
     assert status == 201 or got.json["code"] == "UNSUPPORTED_FORMAT"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/openapi.json", "/docs", "/docs/ui/swagger-ui.css"])
+def test_outside_the_contract_methods_are_told_in_the_same_way(door: Door, path: str) -> None:
+    told = door("OPTIONS", path)
+    assert (told.status, told.header("allow"), told.body) == (204, "GET, HEAD, OPTIONS", b"")
+    assert told.header("x-request-id")
+    refused = door("POST", path)
+    assert (refused.status, refused.header("allow")) == (405, "GET, HEAD, OPTIONS")
+    assert refused.json["message"] == "This path takes GET, HEAD, OPTIONS, not POST."
+    assert refused.json["request_id"] == refused.header("x-request-id")
+
+
+@pytest.mark.parametrize(("coding", "status"), [("identity", 201), ("gzip", 415), ("gzip, identity", 415)])
+def test_a_compressed_body_is_refused_as_what_it_is(door: Door, coding: str, status: int) -> None:
+    got = door("POST", "/api/items", json={"name": "a"}, headers={"Content-Encoding": coding})
+    assert got.status == status
+    assert status == 201 or "uncompressed" in got.json["message"]
+
+
+def test_a_header_on_several_lines_is_one_list(door: Door) -> None:
+    split = [("Cookie", "session_token=fake-token"), ("Cookie", "theme=dark")]
+    assert door("GET", "/api/private", headers=split).status == 200
+    assert door("GET", "/api/private", headers=split[::-1]).status == 200
+    accepts = [("Accept", "application/json"), ("Accept", "text/html")]
+    assert door("GET", "/api/items", headers=accepts).status == 200
+    assert door("GET", "/api/items", headers=accepts[1:]).status == 406
+    tags = [("X-Trace", "abc"), ("X-Tags", "1"), ("X-Tags", "2")]
+    assert door("GET", "/api/traced", headers=tags).json["headers"] == {"x-trace": "abc", "x-tags": [1, 2]}

@@ -99,3 +99,10 @@ def test_headers_are_parameters_too(door: Door) -> None:
     assert got.json["headers"] == {"x-trace": "abc", "x-tags": [1, 2]}
     got = door("GET", "/api/traced", headers={"X-Trace": "ABC", "X-Tags": "1,b"})
     assert [e["field"] for e in got.json["errors"]] == ["/header/x-trace", "/header/x-tags/1"]
+
+
+def test_a_value_that_is_not_in_the_list_is_told_the_whole_list(door: Door) -> None:
+    got = door("GET", "/api/items?kind=blue")
+    assert got.json["errors"][0]["message"] == "the value is not one of: red, green"
+    got = door("POST", "/api/items", json={"name": "a", "kind": "blue"})
+    assert got.json["errors"][0]["message"] == "the value is not one of: red, green, null"

@@ -124,6 +124,8 @@ def test_set_cache_and_purge_cache_write_the_server_block_anew(running: Running)
     assert flags() == (True, False)
     client.carry_out(client.patch(f"{place}/cache", json={"redis_cache_enabled": True}))
     assert flags() == (True, True)
+    waits = "FastCGI page cache on once the node has PHP, Redis object cache on."
+    assert waits in server_block(running, environment)
     client.carry_out(client.patch(f"{place}/cache", json={"fastcgi_cache_enabled": False}))
     assert flags() == (False, True)
     for wrong in ({}, {"fastcgi_cache_enabled": "yes"}, {"fastcgi_cache_enabled": None}, {"other": True}):

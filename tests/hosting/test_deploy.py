@@ -231,6 +231,7 @@ def test_rollback_and_retention(running: Running) -> None:
     expect(client.post(f"{place}/rollback", json={"release_id": one}), 409, "release_not_good")
     listed = running.rows(f"{place}/releases")
     assert [(it["id"], it["active"]) for it in listed] == [(three, True), (two, False), (one, False)]
+    assert [it["kept"] for it in listed] == [True, True, False]
     _, other = running.production()
     stranger = {"release_id": two}
     expect(client.post(f"/environments/{other}/rollback", json=stranger), 404, "release_not_found")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from writ import __version__
 from writ.supervise.processes import Process, belonging_to, still_running, table
 
 ROOT = Path(__file__).parents[2]
@@ -149,6 +151,12 @@ def test_a_taken_port_is_said_plainly(tmp_path: Path) -> None:
         ({"WRIT_PORT": "many"}, "WRIT_PORT"),
         ({"WRIT_ADMIN_EMAIL": "nobody"}, "WRIT_ADMIN_EMAIL is not an e-mail address"),
         ({"WRIT_PORT": "0", "WRIT_DATABASE_URL": "sqlite:////proc/writ.db"}, "database"),
+        ({"WRIT_DATABASE_URL": "postgresql://a:hidden@127.0.0.1:1/writ"}, "database cannot be used"),
+        ({"WRIT_DATABASE_URL": "mysql://a:hidden@127.0.0.1/writ"}, "WRIT_DATABASE_URL: expected postgresql"),
+        ({"WRIT_REDIS_URL": "redis://:hidden@127.0.0.1:1/0"}, "WRIT_REDIS_URL cannot be used"),
+        ({"WRIT_REDIS_URL": "hidden"}, "WRIT_REDIS_URL: expected redis://"),
+        ({"WRIT_HOST": "203.0.113.7"}, "Cannot listen on 203.0.113.7"),
+        ({"WRIT_LOG_LEVEL": "loud"}, "WRIT_LOG_LEVEL: expected one of debug"),
     ],
 )
 def test_wrong_settings_are_one_line(tmp_path: Path, environment: dict[str, str], text: str) -> None:
@@ -160,7 +168,84 @@ def test_wrong_settings_are_one_line(tmp_path: Path, environment: dict[str, str]
     assert process.returncode in (1, 2)
     assert text in said
     assert "Traceback" not in said
+    assert "hidden" not in said
     assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("home", ["/proc/writ", f"{__file__}/home"])
+def test_a_home_that_cannot_be_written_is_said_plainly(home: str) -> None:
+    process = command("up", "--home", home, "--port", "0")
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert said.startswith(f"Error: The home folder {home} cannot be written")
+    assert len(said.splitlines()) == 1
+
+
+def test_a_password_is_shown_even_when_the_start_is_broken_off(tmp_path: Path) -> None:
+    # The admin is made before the server is found to be unable to start.
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "granian.py").write_text("raise ImportError('no server here')\n")
+    path = f"{broken}:{ROOT / 'src'}:{ROOT / 'generated'}"
+    process = command("up", "--home", str(tmp_path / "home"), "--port", "0", PYTHONPATH=path)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert re.search(r"^The admin is admin@writ\.localhost, the password \S{24} ", said, re.MULTILINE), said
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "text"),
+    [
+        ('"x-rate-class"', '"x-rate-klass"', "POST /login lacks x-rate-class"),
+        ('"get_metrics"', '"get_nothing"', "GET /metrics has no handler writ.hosting.handlers.get_nothing"),
+        ('"get_metrics"', '"list_sites"', "repeats the operationId list_sites"),
+    ],
+)
+def test_a_contract_that_cannot_be_served_is_one_line(
+    tmp_path: Path, right: str, wrong: str, text: str
+) -> None:
+    generated = shutil.copytree(ROOT / "generated", tmp_path / "generated")
+    contract = (generated / "openapi.json").read_text()
+    (generated / "openapi.json").write_text(contract.replace(right, wrong))
+    path = f"{ROOT / 'src'}:{generated}"
+    process = command("up", "--home", str(tmp_path / "home"), "--port", "0", PYTHONPATH=path)
+    try:
+        said, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert said.startswith("Error: The contract cannot be served: ")
+    assert text in said
+    assert len(said.splitlines()) == 1
+    assert not (tmp_path / "home" / "writ.db").exists()
+
+
+@pytest.mark.parametrize("part", ["server", "worker"])
+def test_a_part_without_redis_says_what_is_missing(tmp_path: Path, part: str) -> None:
+    process = command(part, "--home", str(tmp_path))
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert said == "Error: WRIT_REDIS_URL is not set; set it, or start everything with `writ up`.\n"
+
+
+def test_a_password_is_reset_only_where_there_is_a_writ(tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere"
+    process = command("admin", "reset-password", "--home", str(nowhere))
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert said == f"Error: There is no Writ in {nowhere}; name its folder with --home.\n"
+    assert not nowhere.exists()
+
+    empty = command("admin", "reset-password", WRIT_DATABASE_URL=f"sqlite:///{tmp_path / 'empty.db'}")
+    said, _ = empty.communicate(timeout=30)
+    assert empty.returncode == 1
+    assert said.splitlines() == ["Error: The database cannot be used: no such table: users"]
+
+
+def test_the_version_is_the_package_s() -> None:
+    process = command("--version")
+    said, _ = process.communicate(timeout=10)
+    assert (process.returncode, said) == (0, f"writ {__version__}\n")
 
 
 def test_help_is_quick_and_names_every_command() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from rich.console import Console
 
 from writ.tour.api import Api, TourFailure
 from writ.tour.folder import REPOSITORIES, tour_folder
@@ -117,3 +118,21 @@ def test_the_folder_goes_with_a_passed_tour_and_stays_with_a_failed_one(tmp_path
         pass
     assert given.home == tmp_path
     assert tmp_path.is_dir()
+
+
+def test_a_narrow_terminal_cuts_no_word_of_the_table() -> None:
+    show = Show(Console(width=80, file=io.StringIO()))
+    job = {
+        "kind": "environment.drift_check",
+        "status": "failed",
+        "error_code": "source_ref_not_found",
+        "steps": [],
+        "started_at": None,
+        "finished_at": None,
+    }
+    show.jobs.append(("deploy a tag that nobody has ever heard of", job, True))
+    show.jobs.append(("back up staging, cancelled", job, True))
+    show.console.print(show.table())
+    file = show.console.file
+    assert isinstance(file, io.StringIO)
+    assert "…" not in file.getvalue()

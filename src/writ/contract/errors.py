@@ -26,9 +26,9 @@ class Refusal(Exception):
 
     Raised by a handler it is the answer's error; raised by a step of a job it is the job's `error_code`
     and `error_message`. `code` is the UPPER_SNAKE code of the catalogue, and `spec` what the catalogue
-    says of it (its status is None for a code that only jobs have). Without `message` the catalogue's own
-    is used. `field` names the one field at fault and becomes the only entry of `errors` when no list is
-    given. Raises KeyError for a code that is not in the catalogue.
+    says of it (its status is None for a code that only jobs have). Without `message` it is the catalogue's,
+    with what to do about it. `field` names the one field at fault and becomes the only entry of `errors`
+    when no list is given. Raises KeyError for a code that is not in the catalogue.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Refusal(Exception):
     ) -> None:
         self.spec: ErrorSpec = ERRORS[code]
         self.code = code
-        self.message = self.spec.message if message is None else message
+        self.message = f"{self.spec.message} {self.spec.remedy}" if message is None else message
         self.details = dict(details or {})
         self.headers = dict(headers or {})
         if errors is None:

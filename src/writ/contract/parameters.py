@@ -96,6 +96,9 @@ class ParameterRule:
 
     def _items(self, texts: list[str]) -> list[Any]:
         parts = texts if self.exploded else texts[0].split(",")
+        if self.place == "header":
+            # RFC 9110, section 5.6.1: blanks around the items of a list do not count.
+            parts = [part.strip() for part in parts]
         return [decode_text(part, self.item_types) for part in parts]
 
     @property

@@ -39,6 +39,9 @@ def _errors_of(error: Any, place: str) -> Iterator[FieldError]:
             yield from _errors_of(inner, place)
     elif name == WHOLE:
         yield FieldError(pointer, "type", 'the value is not of type "integer", or has more than 64 bits')
+    elif name == "enum":
+        known = ", ".join("null" if option is None else str(option) for option in error.kind.options)
+        yield FieldError(pointer, name, f"the value is not one of: {known}")
     else:
         yield FieldError(pointer, name, error.message)
 

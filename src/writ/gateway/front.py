@@ -25,6 +25,7 @@ from writ.gateway.reading import (
     declared_length,
     is_multipart,
     read_bounded,
+    read_headers,
     read_multipart,
     spool,
 )
@@ -157,7 +158,7 @@ class Gateway(SpecMiddleware):  # type: ignore[misc]
         self, operation: Operation, raw_path: tuple[str, ...], scope: Scope, receive: Receive, request_id: str
     ) -> Reply:
         call = Call(self.services, operation, scope, request_id)
-        call.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        call.headers = read_headers(scope["headers"])
         call.raw_path = raw_path
         call.raw_query = scope.get("query_string", b"")
         body = operation.body

@@ -22,6 +22,10 @@ def negotiate(call: Call) -> None:
         if call.has_body:
             raise Refusal("MALFORMED_REQUEST", "This operation takes no body; send none, or {}.")
     elif call.has_body:
+        if call.headers.get("content-encoding", "identity").lower() != "identity":
+            raise Refusal(
+                "UNSUPPORTED_FORMAT", "A body with a Content-Encoding is not taken; send it uncompressed."
+            )
         call.media = body.choose(call.headers.get("content-type"))
 
 

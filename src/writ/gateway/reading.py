@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from io import BytesIO
 from typing import Any
@@ -22,11 +22,27 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Run = Callable[..., Awaitable[Any]]
 
 FLUSH_BYTES = 1 << 20
+SAYS_NOTHING = (b"", b"{}", b"null")
+LONGEST_NOTHING = 6
+"""How many bytes are read of a body that an operation does not take; a longer one says something."""
 _CHARSET = re.compile(r";\s*charset=[^;]*", re.IGNORECASE)
 
 
 class ClientGone(Exception):
     """The client hung up before its request was complete."""
+
+
+def read_headers(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The headers by their lower-case names; one that is given on several lines is one list.
+
+    RFC 9110, section 5.3, and for cookies, which HTTP/2 splits, RFC 9113, section 8.2.3.
+    """
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    if len(headers) < len(raw):
+        for name in headers:
+            lines = [value.decode("latin-1") for key, value in raw if key.decode("latin-1") == name]
+            headers[name] = ("; " if name == "cookie" else ", ").join(lines)
+    return headers
 
 
 def declared_length(call: Call) -> int | None:
@@ -58,13 +74,13 @@ async def brings_body(call: Call, receive: Receive) -> bool:
 
     Many clients send `{}` with every POST; that says nothing, and is no reason to refuse them.
     """
-    if "transfer-encoding" in call.headers:
-        message = await receive()
-        return bool(message.get("body") or message.get("more_body"))
-    length = declared_length(call)
-    if length in (2, 4):
-        return await read_bounded(call, receive, length) not in (b"{}", b"null")
-    return bool(length)
+    if not declared_length(call) and "transfer-encoding" not in call.headers:
+        return False
+    try:
+        body = await read_bounded(call, receive, LONGEST_NOTHING)
+    except Refusal:
+        return True
+    return b"".join(body.split()) not in SAYS_NOTHING
 
 
 async def read_bounded(call: Call, receive: Receive, limit: int) -> bytes:

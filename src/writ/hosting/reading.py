@@ -47,6 +47,7 @@ _RELEASE = select(
     and_(Environment.current_release_id.is_not(None), Environment.current_release_id == Release.id).label(
         "active"
     ),
+    Release.on_disk.label("kept"),
     Release.file_count,
     Release.size_bytes,
     Release.created_at,

@@ -34,7 +34,7 @@ def cancel_job(session: Session, job_id: UUID) -> None:
     if job.status == QUEUED and job.attempt == 0:
         refusal = Refusal("JOB_CANCELLED")
         job.status, job.finished_at = CANCELLED, moment
-        job.error_code, job.error_message = refusal.code, f"{refusal.message} {refusal.spec.remedy}"
+        job.error_code, job.error_message = refusal.code, refusal.message
         session.flush()
         write_log(
             session, job_id, [LogLine(moment, "warning", None, "The job was cancelled before it began.")]

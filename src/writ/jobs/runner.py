@@ -79,12 +79,6 @@ def run_job(
     return state
 
 
-def explain(refusal: Refusal) -> str:
-    """What is wrong and what to do about it; a message of its own says both."""
-    catalogued = refusal.message == refusal.spec.message
-    return f"{refusal.message} {refusal.spec.remedy}" if catalogued else refusal.message
-
-
 class Runner:
     """One attempt at a job that has been claimed."""
 
@@ -242,7 +236,7 @@ class Runner:
                 self.job.attempt,
                 ending=ending,
                 error_code=refusal.code,
-                error_message=explain(refusal),
+                error_message=refusal.message,
                 data=dict(self.context.data),
                 backup_id=self.context.backup_id,
                 version=Job.version + 1,

@@ -32,6 +32,8 @@ SCRIPT = Path(__file__).with_name("docs.js")
 # Nothing on the page may come from, or go to, another place than this server.
 POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 
+READ_ONLY = {"Allow": "GET, HEAD, OPTIONS"}
+
 
 def make_outside(services: Services, contract: Path) -> Starlette:
     """Probes, contract and documentation. `contract` is the bundled openapi.json."""
@@ -95,11 +97,19 @@ def _check(services: Services) -> dict[str, str]:
     return checks
 
 
-async def _refuse(_request: Request, error: Exception) -> Response:
+async def _refuse(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if status == 405:
-        return _rendered(Refusal("METHOD_NOT_ALLOWED", headers=headers))
+        # Whatever is served here can be read, and nothing else.
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=READ_ONLY)
+        return _rendered(
+            Refusal(
+                "METHOD_NOT_ALLOWED",
+                f"This path takes {READ_ONLY['Allow']}, not {request.method[:20]}.",
+                headers=READ_ONLY,
+            )
+        )
     return _rendered(Refusal("NOT_FOUND" if status == 404 else "INTERNAL_ERROR"))
 
 

@@ -6,7 +6,6 @@ window.onload = () => {
     dom_id: "#docs",
     deepLinking: true,
     filter: true,
-    tryItOutEnabled: true,
     validatorUrl: null,
     defaultModelsExpandDepth: 0,
     displayOperationId: true,

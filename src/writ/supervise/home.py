@@ -36,8 +36,14 @@ class Home:
         After a supervisor was killed its guard still holds the lock while it ends the children: that is
         waited for.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.path / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as problem:
+            raise CannotStart(
+                f"The home folder {self.path} cannot be written ({problem.strerror}): "
+                "choose another with --home."
+            ) from None
         deadline = time.monotonic() + wait_seconds
         told = False
         while True:
@@ -119,9 +125,12 @@ def choose_port(host: str, wanted: int, *, option: str, last: object = None) -> 
 
 
 def _free_port(host: str) -> int:
-    with socket.create_server((host, 0), family=_family(host)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    try:
+        with socket.create_server((host, 0), family=_family(host)) as server:
+            port: int = server.getsockname()[1]
+            return port
+    except OSError as problem:
+        raise CannotStart(f"Cannot listen on {host}: {problem.strerror or problem}.") from None
 
 
 def _bindable(host: str, port: int) -> OSError | None:

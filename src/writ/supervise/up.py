@@ -54,26 +54,35 @@ def up(settings: Settings, *, tour: bool = False) -> int:
     last = home.read()
     plan = _plan(settings, last)
     home.write(pid=os.getpid(), url=plan.url, port=plan.port, sites_port=plan.sites_port)
-    credentials = _prepare(settings)
-    supervisor = Supervisor(
-        _waves(plan),
-        stop_order=STOP_ORDER,
-        logs=settings.home_path / "logs",
-        say=lambda text: click.echo(text, err=True),
-        guard_seconds=settings.stop_grace_seconds,
-        keep_open=[lock],
-    )
-    then: Sequence[str] | None = None
-    if tour:
-        then = program("tour", "--url", plan.url)
-        _hand_to_tour(credentials)
+    if settings.redis_url:
+        _ask_redis(settings.redis_url)
+    _check_contract()
+    credentials = prepare_database(settings)
+    shown = tour
+
+    def ready() -> None:
+        nonlocal shown
+        click.echo(ready_block(plan, credentials, stays=not tour))
+        shown = True
+
     try:
-        return asyncio.run(
-            supervisor.run(
-                ready=lambda: click.echo(ready_block(plan, credentials, stays=not tour)), then=then
-            )
+        supervisor = Supervisor(
+            _waves(plan),
+            stop_order=STOP_ORDER,
+            logs=settings.home_path / "logs",
+            say=lambda text: click.echo(text, err=True),
+            guard_seconds=settings.stop_grace_seconds,
+            keep_open=[lock],
         )
+        then: Sequence[str] | None = None
+        if tour:
+            then = program("tour", "--url", plan.url)
+            _hand_to_tour(credentials)
+        return asyncio.run(supervisor.run(ready=ready, then=then))
     finally:
+        if credentials is not None and not shown:
+            # The admin is made: whoever stops now would never learn the password.
+            click.echo(credentials_line(credentials))
         if plan.redis is not None:
             plan.redis.clear(home.path)
         home.write(port=plan.port, sites_port=plan.sites_port)
@@ -99,19 +108,58 @@ def _plan(settings: Settings, last: dict[str, object]) -> Plan:
     return Plan(settings, port, sites_port, redis, env)
 
 
-def _prepare(settings: Settings) -> Credentials | None:
-    """Secret key, tables, embedded node and first admin, before any child needs them."""
+def _check_contract() -> None:
+    """Raises CannotStart when the contract cannot be served: servers would only end, again and again."""
+    from writ.app import check_contract
+    from writ.contract.operation import ContractFault
+
+    try:
+        check_contract()
+    except ContractFault as fault:
+        raise CannotStart(f"The contract cannot be served: {fault}", code=1) from None
+
+
+def _ask_redis(url: str) -> None:
+    """Raises CannotStart when the Redis of WRIT_REDIS_URL does not answer; no password is in the message."""
+    from redis import RedisError
+
+    from writ.jobs.transport import make_client
+
+    client = make_client(url)
+    try:
+        client.ping()
+    except RedisError as problem:
+        raise CannotStart(f"The Redis of WRIT_REDIS_URL cannot be used: {problem}", code=1) from None
+    finally:
+        client.close()
+
+
+def credentials_line(credentials: Credentials) -> str:
+    """One line that tells who the first admin is, with a generated password."""
+    if not credentials.generated:
+        return f"The admin is {credentials.email}, the password the one in WRIT_ADMIN_PASSWORD"
+    return f"The admin is {credentials.email}, the password {credentials.password} (shown this once: keep it)"
+
+
+def prepare_database(settings: Settings) -> Credentials | None:
+    """Makes secret key, tables, embedded node and first admin; returns the credentials of an admin just made.
+
+    Raises CannotStart when the database or the settings of the admin cannot be used.
+    """
     from sqlalchemy.exc import OperationalError
 
     from writ.app import prepare
 
-    settings.secret()
     try:
+        settings.secret()
         return prepare(settings)
     except ValueError as problem:
         raise CannotStart(str(problem)) from None
     except OperationalError as problem:
-        raise CannotStart(f"The database cannot be used: {problem.orig}", code=1) from None
+        reason = " ".join(str(problem.orig).split())
+        raise CannotStart(f"The database cannot be used: {reason}", code=1) from None
+    except OSError as problem:
+        raise CannotStart(f"{problem.filename} cannot be written: {problem.strerror}") from None
 
 
 def _waves(plan: Plan) -> list[list[ChildSpec]]:

@@ -79,7 +79,10 @@ class Show:
         """The table of all jobs of the tour."""
         table = Table(title="Jobs of the tour", title_justify="left")
         for name in ("order", "kind", "status", "steps", "seconds"):
-            table.add_column(name, justify="right" if name in ("steps", "seconds") else "left")
+            # In a narrow terminal a long word goes on in the next line: nothing of it is cut off.
+            table.add_column(
+                name, justify="right" if name in ("steps", "seconds") else "left", overflow="fold"
+            )
         for title, job, expected in self.jobs:
             colour = _COLOURS.get(job["status"], "white") if expected else "bold red"
             status = job["status"] + (f" ({job['error_code']})" if job["error_code"] else "")

@@ -251,6 +251,13 @@ def test_a_bomb_is_refused_whatever_its_headers_say(tmp_path: Path) -> None:
     assert refuse(bomb) == "ARCHIVE_INVALID"
 
 
+def test_a_bomb_beyond_the_limit_is_called_one_and_not_only_large(tmp_path: Path) -> None:
+    limits = Limits(max_bytes=10 * 1024 * 1024)
+    files = {"zeros": bytes(40 * 1024 * 1024)}
+    assert refuse(write_tar(tmp_path / "a.tar.gz", files), limits) == "ARCHIVE_UNSAFE"
+    assert refuse(zip_of(tmp_path / "a.zip", *files.items()), limits) == "ARCHIVE_UNSAFE"
+
+
 def test_a_bomb_after_the_end_of_the_tar_is_refused(tmp_path: Path) -> None:
     inner = write_tar(tmp_path / "a.tar", SITE, "w").read_bytes()
     (tmp_path / "a.tar").unlink()

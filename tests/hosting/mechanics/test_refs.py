@@ -66,6 +66,8 @@ INVALID = [
     "https://exa%6dple.com/site#main",
     "https://git.exаmple.com/site#main",
     "file://host/site#main",
+    "file:site#main",
+    "https:git.example.com/site#main",
 ]
 
 
@@ -87,6 +89,9 @@ NOT_ALLOWED = [
     "git://git.example.com/site#main",
     "ftp://git.example.com/site#main",
     "file:///etc#main",
+    "file:/etc#main",
+    "FILE:/etc#main",
+    "http:/git.example.com/site#main",
     "/etc#main",
     "./site#main",
     "../site#main",
@@ -140,6 +145,7 @@ def test_folders_are_taken_below_trusted_paths_only(tmp_path: Path) -> None:
 
 def test_a_ref_alone_goes_with_the_sites_repository() -> None:
     source = parse_git("release/2", repository_url="https://git.example.com/site.git")
+    assert parse_git("#release/2", repository_url="https://git.example.com/site.git") == source
     assert source.shown == "https://git.example.com/site.git#release/2"
     check_repository_url("https://git.example.com/site.git")
     with pytest.raises(Refusal, match="SOURCE_NOT_ALLOWED"):
@@ -228,5 +234,5 @@ def test_uploads() -> None:
         f"upload: {text}",
         f"{text}/..",
     ):
-        with pytest.raises(Refusal, match="SOURCE_REF_INVALID"):
+        with pytest.raises(Refusal, match=r"SOURCE_REF_INVALID: .* is its id: the upload_id"):
             parse_upload(bad)

@@ -26,7 +26,8 @@ def emit(source: Source) -> dict[str, str]:
     lines = [
         _NOTE,
         "# Settings\n\n",
-        "Read once, at start, from the environment. A list is written with commas.\n\n",
+        "Read once, at start, from the environment. A list is written with commas; an empty variable counts "
+        "as none.\n\n",
         "| variable | type | default | what it does |\n|---|---|---|---|\n",
     ]
     for name, field in settings.model_fields.items():

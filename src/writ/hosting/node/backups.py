@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -27,6 +28,7 @@ from writ.hosting.node.layout import CONTENT_PARTS, SHARED_PATHS, Layout
 from writ.hosting.node.manifest import Manifest, file_sum, read_manifest
 
 FORMAT = 1
+_HEAD = re.compile(rb'\{\s*"format":\s*\d+,\s*"kind":\s*"writ-backup"')
 SCOPES = {"db": ("database",), "files": ("code", "uploads"), "full": ("code", "uploads", "database")}
 
 
@@ -146,13 +148,51 @@ def unpack(tools: Tools, archive: Path, scratch: PurePosixPath, *, sha256: str |
             "BACKUP_CORRUPT", f"The backup cannot be unpacked: {done.complaint}. Use another backup."
         )
     tools.remove(remote)
+    return _open(tools, folder)
+
+
+def is_backup(tools: Tools, folder: PurePosixPath) -> bool:
+    """Say whether an unpacked archive is a backup by its first bytes: a site may have a manifest.json too."""
+    done = tools.attempt("head", "-c", "100", str(folder / "manifest.json"))
+    return done.code == 0 and _HEAD.match(done.stdout) is not None
+
+
+def lay_out(tools: Tools, tree: PurePosixPath, scratch: PurePosixPath) -> None:
+    """Make of an unpacked backup, in its place, the tree of the site that it was made of.
+
+    Raises Refusal BACKUP_CORRUPT, also for a backup without code.
+    """
+    folder = scratch / "backup"
+    tools.remove(folder)
+    tools.make_folder(scratch)
+    tools.move(tree, folder)
+    unpacked = _open(tools, folder)
+    _need(unpacked, "code")
+    _check_folder(tools, folder / "code" / "wp-content")
+    tools.move(folder / "code", tree)
+    tools.make_folder(tree / "wp-content")
+    for part, path in zip(CONTENT_PARTS, SHARED_PATHS, strict=True):
+        if part in unpacked.parts:
+            tools.remove(tree / path)
+            tools.move(folder / part, tree / path)
+    tools.remove(folder)
+
+
+def _open(tools: Tools, folder: PurePosixPath) -> Unpacked:
     head, expected = _read_head(tools, folder / "manifest.json")
     parts = SCOPES[head["scope"]]
     tools.remove(folder / "manifest.json")
     _compare(expected, read_manifest(tools, folder))
     for part in parts:
+        _check_folder(tools, folder / part)
         tools.make_folder(folder / part)
     return Unpacked(folder, parts, head, expected)
+
+
+def _check_folder(tools: Tools, place: PurePosixPath) -> None:
+    # A link that stays in the archive may leave the tree that is made of it: nothing goes through one.
+    if tools.test("-L", place):
+        raise Refusal("BACKUP_CORRUPT", f"{place.name} is a symlink in this backup; it must be a folder.")
 
 
 def verify(tools: Tools, archive: Path, scratch: PurePosixPath, *, sha256: str | None = None) -> None:

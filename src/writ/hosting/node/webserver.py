@@ -32,6 +32,7 @@ class PhpPool:
 # $realpath_root and not $document_root: with the symlink in the path OPcache would mix two releases.
 _SERVER = Template("""\
 # Environment ${environment}. Rendered: a change made here is lost.
+# FastCGI page cache ${page_cache}, Redis object cache ${object_cache}.
 ${cache_zone}server {
     listen ${port};
     server_name ${names};
@@ -155,8 +156,11 @@ def render(
             cache=_CACHE.substitute(zone=zone, generation=int(cache.generation)) if caching else "",
         )
     folder = layout.root / "nginx" / "cache" / environment
+    waiting = "on once the node has PHP" if cache.fastcgi_cache_enabled else "off"
     return _SERVER.substitute(
         environment=environment,
+        page_cache="on" if caching else waiting,
+        object_cache="on" if cache.redis_cache_enabled else "off",
         cache_zone=_CACHE_ZONE.substitute(folder=_path(folder), zone=zone) if caching else "",
         port=int(port),
         names=" ".join(dict.fromkeys(names)),

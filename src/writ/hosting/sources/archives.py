@@ -129,6 +129,7 @@ class _Meter:
     def promise(self, size: int) -> None:
         """Refuse early what could not fit if the header told the truth."""
         if self.content + size > self.limits.max_bytes:
+            self._check_ratio(self.content + size)
             raise _too_large(f"it holds more than {self.limits.max_bytes} bytes")
 
     def add_content(self, size: int) -> None:

@@ -256,6 +256,8 @@ class _Call:
             "ClearAllForwardings": "yes",
             "ConnectTimeout": "15",
             "ServerAliveInterval": "15",
+            # Its warnings, of a host met for the first time, would stand before the reason of a failure.
+            "LogLevel": "ERROR",
         }
         argv = ["ssh", "-F", "/dev/null"]
         for name, value in options.items():

@@ -21,6 +21,8 @@ _SCP = re.compile(
     r"(?:(?P<user>[^@/:]+)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^@/:\[\]]+):(?P<path>[^:].*)", re.DOTALL
 )
 _USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.+-]{0,63}", re.ASCII)
+# Without the slashes of a URL these would be read as the names of ssh hosts.
+_SCHEME = re.compile(r"(?:file|https?):", re.IGNORECASE)
 _TRANSPORT = re.compile(r"[A-Za-z0-9+.-]*::")
 _COMMIT = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})", re.ASCII)
 _FORBIDDEN_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
@@ -79,7 +81,7 @@ def parse_git(
             raise _invalid("The source_ref names no branch, tag or commit.")
         if not repository_url:
             raise _invalid("The source_ref has no URL, and the site has no repository_url to go with it.")
-        url, ref = repository_url.partition("#")[0], source_ref
+        url, ref = repository_url.partition("#")[0], source_ref.removeprefix("#")
     check_ref(ref)
     return _parse_url(url, ref, trusted_networks, trusted_paths)
 
@@ -103,7 +105,7 @@ def parse_upload(source_ref: str) -> UUID:
     if found is None or str(found) != text.lower():
         raise Refusal(
             "SOURCE_REF_INVALID",
-            "The source_ref of an upload is upload:<upload_id>, with the id that POST /uploads answered.",
+            "The source_ref of an upload is its id: the upload_id that POST /uploads answered.",
         )
     return found
 
@@ -137,7 +139,7 @@ def _parse_url(url: str, ref: str, networks: Sequence[Network], paths: Sequence[
         raise _invalid("The URL holds spaces, control characters or backslashes.")
     if _TRANSPORT.match(url):
         raise _not_allowed("Remote helpers (transport::address) are not allowed.")
-    if "://" not in url:
+    if "://" not in url and not _SCHEME.match(url):
         return _parse_scp(url, ref, networks)
     try:
         parts = urlsplit(url)

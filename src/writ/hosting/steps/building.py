@@ -8,7 +8,7 @@ from uuid import UUID
 from writ.contract.errors import Refusal
 from writ.hosting import uploads
 from writ.hosting.models import Release
-from writ.hosting.node import content, releases
+from writ.hosting.node import backups, content, releases
 from writ.hosting.node.layout import CONTENT_PARTS
 from writ.hosting.node.manifest import Manifest
 from writ.hosting.origins import parse_archive_url, parse_git
@@ -132,8 +132,16 @@ def unpack_import(ctx: JobContext) -> None:
     """Unpack the tar as a new release with content of its own: the archive's, else what is served."""
     bench = Bench(ctx)
     releases.unpack(bench.tools, bench.layout, bench.release_id, fetched_tar(ctx), bench.scratch)
-    describe_release(ctx, bench)
     tree = bench.layout.release(bench.release_id)
+    if backups.is_backup(bench.tools, tree):
+        try:
+            backups.lay_out(bench.tools, tree, bench.scratch)
+        except Refusal as refusal:
+            if refusal.code != "BACKUP_CORRUPT":
+                raise
+            raise Refusal("ARCHIVE_INVALID", refusal.message) from None
+        ctx.log("The archive is a backup: its code and content are put in their places.")
+    describe_release(ctx, bench)
     brought = [part for part in CONTENT_PARTS if bench.tools.test("-e", tree / "wp-content" / part)]
     kept = [part for part in CONTENT_PARTS if part not in brought]
     generation, old = bench.fresh_generation, bench.generation()

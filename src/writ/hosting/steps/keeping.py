@@ -78,10 +78,15 @@ def _flags(bench: Bench) -> list[bool]:
 def _switch(bench: Bench, fastcgi: bool | None, redis: bool | None) -> None:
     site = bench.layout.current
     changes = redis is not None and redis != cache.read_cache(bench.tools, bench.layout).redis_cache_enabled
-    if redis is not None and changes and wp.is_wordpress(bench.tools, site):
+    wordpress = wp.is_wordpress(bench.tools, site)
+    if redis is not None and changes and wordpress:
         wp.switch_object_cache(bench.tools, site, redis)
-    cache.set_flags(bench.tools, bench.layout, fastcgi=fastcgi, redis=redis)
+    flags = cache.set_flags(bench.tools, bench.layout, fastcgi=fastcgi, redis=redis)
     bench.render_server_block()
+    page, objects = ("on" if on else "off" for on in (flags.fastcgi_cache_enabled, flags.redis_cache_enabled))
+    bench.tools.log(f"FastCGI page cache {page}, Redis object cache {objects}.")
+    if (flags.fastcgi_cache_enabled or flags.redis_cache_enabled) and not wordpress:
+        bench.tools.log("The environment serves no WordPress, so there is nothing to cache yet.")
 
 
 def purge(ctx: JobContext) -> None:

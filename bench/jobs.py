@@ -94,6 +94,7 @@ def started(folder: Path, orders: int, count: int) -> dict[str, Any]:
         client = stack.enter_context(
             httpx.Client(base_url=server.url, headers={"Cookie": f"session_token={home.token}"}, timeout=30)
         )
+        begun_at = time.monotonic()
         for number in range(orders + 1):
             answer = client.post(path)
             answered = time.time()
@@ -103,8 +104,10 @@ def started(folder: Path, orders: int, count: int) -> dict[str, Any]:
             # The first order waits for the workers to start; a job may begin before its 202 has arrived.
             if number:
                 times.append(max(0.0, begun - answered) * 1000)
-    found = table.row("writ", STARTED, Measured(0, median(times), quantiles(times, n=100)[-1]))
-    return {**found, "rps": None, "p95_ms": round(quantiles(times, n=20)[-1], 3)}
+    # One order after the other, each waited for: how many a second says how long one takes from end to end.
+    rate = (orders + 1) / (time.monotonic() - begun_at)
+    found = table.row("writ", STARTED, Measured(rate, median(times), quantiles(times, n=100)[-1]))
+    return {**found, "p95_ms": round(quantiles(times, n=20)[-1], 3)}
 
 
 def _finished(client: httpx.Client, job_id: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def make_engine(url: str, *, autocommit: bool = False, pool_size: int = 12) -> E
             connect_args={"check_same_thread": False, "timeout": BUSY_MILLISECONDS / 1000},
             **isolation,
         )
+        event.listen(engine, "do_connect", _make_private)
         event.listen(engine, "connect", _prepare_sqlite)
         if not autocommit:
             turns = _Turns()
@@ -65,6 +67,14 @@ def make_engine(url: str, *, autocommit: bool = False, pool_size: int = 12) -> E
         },
         **isolation,
     )
+
+
+def _make_private(_dialect: Any, _record: Any, arguments: list[Any], _options: Any) -> None:
+    # The file is made for its owner alone; SQLite gives the files beside it the rights of this one.
+    if arguments and arguments[0] and arguments[0] != ":memory:":
+        # Where it cannot be made, SQLite says so itself.
+        with suppress(OSError):
+            Path(arguments[0]).touch(mode=0o600)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

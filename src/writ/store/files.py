@@ -19,7 +19,10 @@ class FileStore:
     def path(self, kind: str, file_id: UUID) -> Path:
         """Where the file is; its folder exists afterwards."""
         folder = self.root / kind
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.is_dir():
+            # Backups and uploads hold everything of a site: other users of the machine do not read them.
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
         return folder / str(file_id)
 
     def incoming(self, kind: str, file_id: UUID) -> Path:

@@ -51,7 +51,7 @@ class ChildLog:
     """The log file of a child, with rotation by size; serious lines go on to `show` as well, if given."""
 
     def __init__(self, name: str, folder: Path, show: Callable[[str], None] | None) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = folder / f"{name}.log"
         self._handler = RotatingFileHandler(
             self.path, maxBytes=LOG_BYTES, backupCount=LOGS_KEPT, errors="replace"

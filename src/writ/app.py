@@ -11,7 +11,7 @@ from connexion import ConnexionMiddleware
 from redis import Redis
 
 import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
-from writ.access.authenticator import SessionAuthenticator
+from writ.access.authenticator import CredentialAuthenticator
 from writ.access.bootstrap import Credentials, ensure_admin
 from writ.contract.document import load_mapping
 from writ.gateway.front import Gateway
@@ -46,7 +46,7 @@ def make_services(settings: Settings) -> Services:
         store=store,
         files=FileStore(settings.files_root),
         redis=redis,
-        authenticator=SessionAuthenticator(),
+        authenticator=CredentialAuthenticator(),
     )
 
 

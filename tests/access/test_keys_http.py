@@ -131,7 +131,7 @@ def _last(owner: httpx.Client) -> str:
 
 @pytest.mark.requirement("S1-14", "S1-44", "S1-45", "S1-46")
 def test_bad_settings_name_their_field(products: list[Product], owner: Client) -> None:
-    for body, field in [
+    bad: list[tuple[dict[str, Any], str]] = [
         ({"scopes": ["everything"]}, "/body/scopes/0"),
         ({"preset": "project-specific"}, "/body/preset"),
         ({"ip_allowlist": ["10.0.0.0/8", "10.0.0.0/33"]}, "/body/ip_allowlist/1"),
@@ -142,7 +142,8 @@ def test_bad_settings_name_their_field(products: list[Product], owner: Client) -
         ({"expires_at": "tomorrow"}, "/body/expires_at"),
         ({"expires_at": "2020-01-01T00:00:00Z"}, "/body/expires_at"),
         ({"api_key": "mine"}, "/body/api_key"),
-    ]:
+    ]
+    for body, field in bad:
         answer = owner.post(KEYS, json={"key_name": "Bad", **body})
         assert answer.status_code == 422, body
         assert [error["field"] for error in answer.json()["errors"]] == [field], answer.text

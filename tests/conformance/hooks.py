@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 
 from tests.conformance.contract import CONTRACT
 from tests.support.world import FAILED_JOB, RUNNING_JOB, UPLOAD
-from writ.access.models import LoginAttempts
+from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, LoginAttempts, User
 from writ.hosting.models import Backup, Domain, Environment, Node, Site
 from writ.store.base import new_id
 from writ.store.work import Store
@@ -41,8 +41,15 @@ HOST = re.compile(r"(?<=://)(?:[^/?#@]*@)?([A-Za-z0-9.-]*[A-Za-z][A-Za-z0-9.-]*)
 ANY_HOST = re.compile(r"^https://[^/?]*")
 NO_WORD = re.compile(r"\W")
 NOWHERE = "conformance.invalid"
-BEYOND_SCHEMA = {"SOURCE_REF_INVALID", "SOURCE_NOT_ALLOWED", "URL_NOT_ALLOWED", "UPLOAD_UNKNOWN"}
-"""What 422 also says: the text has the form of a source, but no source is there, or it may not be used."""
+BEYOND_SCHEMA = {
+    "SOURCE_REF_INVALID",
+    "SOURCE_NOT_ALLOWED",
+    "URL_NOT_ALLOWED",
+    "UPLOAD_UNKNOWN",
+    "EXPIRY_NOT_AHEAD",
+}
+"""What 422 also says: the text has the form of a source, but no source is there, or it may not be used; or it
+is a time, but not one to come."""
 
 SOURCES = ("source_ref", "archive_url", "repository_url")
 
@@ -87,11 +94,25 @@ def _domain(session: Session) -> UUID:
     return victim.id
 
 
+def _api_key(session: Session) -> UUID:
+    victim = ApiKey(
+        id=new_id(),
+        organization_id=DEFAULT_ORGANIZATION_ID,
+        key_name="Victim",
+        api_key=new_id().hex,
+        created_by=session.scalars(select(User.id)).one(),
+    )
+    session.add(victim)
+    return victim.id
+
+
 VICTIMS: dict[str, Callable[[Session], UUID]] = {
     "delete_site": _site,
     "delete_environment": _environment,
     "delete_backup": _backup,
     "delete_domain": _domain,
+    "delete_api_key": _api_key,
+    "revoke_api_key": _api_key,
 }
 
 

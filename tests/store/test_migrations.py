@@ -42,9 +42,9 @@ def test_the_migrated_tables_are_those_of_the_models(engine: Engine) -> None:
 @pytest.mark.requirement("S3-15", "S3-235")
 def test_users_come_into_the_default_organization_and_keep_their_sessions(engine: Engine) -> None:
     upgrade(engine, "0001")
-    as_text = {"user": USER, "session": SESSION}
+    as_text: dict[str, object] = {"user": USER, "session": SESSION}
     if engine.dialect.name == "sqlite":
-        as_text = {name: given.hex for name, given in as_text.items()}
+        as_text = {"user": USER.hex, "session": SESSION.hex}
     at = AT if engine.dialect.name == "postgresql" else "2026-02-20 00:00:00.000000"
     with engine.begin() as connection:
         connection.execute(

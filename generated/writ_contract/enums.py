@@ -6,6 +6,51 @@ Written by scripts/generate from contracts/; not edited by hand.
 from enum import StrEnum
 
 
+class KeyScope(StrEnum):
+    """What a key may be given. content.write, snapshot.manage and export.run are what the preset write
+    stands for; no operation asks for them yet.
+    """
+
+    CONTENT_WRITE = "content.write"
+    EXPORT_RUN = "export.run"
+    HOSTING_BACKUP = "hosting.backup"
+    HOSTING_DEPLOY = "hosting.deploy"
+    HOSTING_LOGIN = "hosting.login"
+    HOSTING_READ = "hosting.read"
+    HOSTING_RESTORE = "hosting.restore"
+    HOSTING_WRITE = "hosting.write"
+    JOBS_READ = "jobs.read"
+    JOBS_WRITE = "jobs.write"
+    KEYS_READ = "keys.read"
+    KEYS_WRITE = "keys.write"
+    SNAPSHOT_MANAGE = "snapshot.manage"
+
+
+class ApiKeyPreset(StrEnum):
+    """Scopes by one word: read-only is every scope that ends in .read, full is every scope, write is
+    content.write, snapshot.manage and export.run.
+    """
+
+    READ_ONLY = "read-only"
+    FULL = "full"
+    WRITE = "write"
+
+
+class ApiKeyMode(StrEnum):
+    """What the key begins with, writ_live_ or writ_test_, so that people tell them apart. Both do the same."""
+
+    LIVE = "live"
+    TEST = "test"
+
+
+class ApiKeyType(StrEnum):
+    """The tier that the key belongs to; standard unless said otherwise."""
+
+    STANDARD = "standard"
+    PREMIUM = "premium"
+    ENTERPRISE = "enterprise"
+
+
 class SiteStatus(StrEnum):
     """Where a site is in its life. When a deletion succeeds, the site is gone."""
 

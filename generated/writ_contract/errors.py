@@ -19,9 +19,13 @@ class ErrorSpec:
 MALFORMED_REQUEST = "MALFORMED_REQUEST"
 UNAUTHORIZED = "UNAUTHORIZED"
 INVALID_CREDENTIALS = "INVALID_CREDENTIALS"
+API_KEY_INVALID = "API_KEY_INVALID"
+API_KEY_EXPIRED = "API_KEY_EXPIRED"
+API_KEY_REVOKED = "API_KEY_REVOKED"
 FORBIDDEN = "FORBIDDEN"
 AUTH_SCOPE_MISSING = "AUTH_SCOPE_MISSING"
 ORIGIN_NOT_ALLOWED = "ORIGIN_NOT_ALLOWED"
+ADDRESS_NOT_ALLOWED = "ADDRESS_NOT_ALLOWED"
 NOT_FOUND = "NOT_FOUND"
 SITE_NOT_FOUND = "SITE_NOT_FOUND"
 ENVIRONMENT_NOT_FOUND = "ENVIRONMENT_NOT_FOUND"
@@ -30,6 +34,7 @@ BACKUP_NOT_FOUND = "BACKUP_NOT_FOUND"
 DOMAIN_NOT_FOUND = "DOMAIN_NOT_FOUND"
 UPLOAD_NOT_FOUND = "UPLOAD_NOT_FOUND"
 JOB_NOT_FOUND = "JOB_NOT_FOUND"
+API_KEY_NOT_FOUND = "API_KEY_NOT_FOUND"
 METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
 NOT_ACCEPTABLE = "NOT_ACCEPTABLE"
 SITE_SLUG_TAKEN = "SITE_SLUG_TAKEN"
@@ -51,11 +56,13 @@ HOSTNAME_TAKEN = "HOSTNAME_TAKEN"
 DOMAIN_DELETING = "DOMAIN_DELETING"
 JOB_NOT_CANCELLABLE = "JOB_NOT_CANCELLABLE"
 JOB_NOT_RETRYABLE = "JOB_NOT_RETRYABLE"
+API_KEY_NOT_ACTIVE = "API_KEY_NOT_ACTIVE"
 PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
 FILE_TOO_LARGE = "FILE_TOO_LARGE"
 UNSUPPORTED_FORMAT = "UNSUPPORTED_FORMAT"
 VALIDATION_ERROR = "VALIDATION_ERROR"
 CURSOR_INVALID = "CURSOR_INVALID"
+EXPIRY_NOT_AHEAD = "EXPIRY_NOT_AHEAD"
 SOURCE_REF_INVALID = "SOURCE_REF_INVALID"
 SOURCE_NOT_ALLOWED = "SOURCE_NOT_ALLOWED"
 UPLOAD_UNKNOWN = "UPLOAD_UNKNOWN"
@@ -90,8 +97,8 @@ ERRORS: dict[str, ErrorSpec] = {
     "UNAUTHORIZED": ErrorSpec(
         "UNAUTHORIZED",
         401,
-        "A valid session is required, and none was given or it has expired.",
-        "Log in with POST /api/login and send the session_token cookie.",
+        "A valid credential is required, and none was given or it has expired.",
+        "Log in with POST /api/login and send the session_token cookie, or send an API key.",
     ),
     "INVALID_CREDENTIALS": ErrorSpec(
         "INVALID_CREDENTIALS",
@@ -99,6 +106,19 @@ ERRORS: dict[str, ErrorSpec] = {
         "The e-mail address or the password is wrong.",
         "Check both and try again; repeated attempts are slowed down.",
     ),
+    "API_KEY_INVALID": ErrorSpec(
+        "API_KEY_INVALID",
+        401,
+        "The API key is not one of this server's.",
+        "Compare it with the key as it was shown, character by character, or make a new one.",
+    ),
+    "API_KEY_EXPIRED": ErrorSpec(
+        "API_KEY_EXPIRED",
+        401,
+        "The time of the API key is over.",
+        "Use the key that came after it, or make a new one.",
+    ),
+    "API_KEY_REVOKED": ErrorSpec("API_KEY_REVOKED", 401, "The API key was revoked.", "Make a new one."),
     "FORBIDDEN": ErrorSpec(
         "FORBIDDEN", 403, "This is not allowed for you.", "Ask an administrator for access."
     ),
@@ -106,13 +126,19 @@ ERRORS: dict[str, ErrorSpec] = {
         "AUTH_SCOPE_MISSING",
         403,
         "A scope that this operation needs is missing.",
-        "Use a login that has the scope named in details.required_scope.",
+        "Use a login or a key that has the scope named in details.required_scope.",
     ),
     "ORIGIN_NOT_ALLOWED": ErrorSpec(
         "ORIGIN_NOT_ALLOWED",
         403,
         "A request with a session cookie came from a foreign origin.",
         "Send it from the same origin as the server, or with an Origin header that equals it.",
+    ),
+    "ADDRESS_NOT_ALLOWED": ErrorSpec(
+        "ADDRESS_NOT_ALLOWED",
+        403,
+        "The API key may not be used from this address.",
+        "Call from a network on the key's ip_allowlist, or have the address added to it.",
     ),
     "NOT_FOUND": ErrorSpec(
         "NOT_FOUND",
@@ -155,6 +181,12 @@ ERRORS: dict[str, ErrorSpec] = {
     ),
     "JOB_NOT_FOUND": ErrorSpec(
         "JOB_NOT_FOUND", 404, "There is no job with this id.", "List the jobs with GET /api/jobs."
+    ),
+    "API_KEY_NOT_FOUND": ErrorSpec(
+        "API_KEY_NOT_FOUND",
+        404,
+        "There is no API key with this id.",
+        "List the keys with GET /api/v1/api-keys.",
     ),
     "METHOD_NOT_ALLOWED": ErrorSpec(
         "METHOD_NOT_ALLOWED",
@@ -270,6 +302,9 @@ ERRORS: dict[str, ErrorSpec] = {
         "The job cannot be retried.",
         "Only a failed or cancelled job whose subject still exists can be retried; place a new order instead.",
     ),
+    "API_KEY_NOT_ACTIVE": ErrorSpec(
+        "API_KEY_NOT_ACTIVE", 409, "The API key was revoked, which is for good.", "Make a new one."
+    ),
     "PAYLOAD_TOO_LARGE": ErrorSpec(
         "PAYLOAD_TOO_LARGE",
         413,
@@ -299,6 +334,12 @@ ERRORS: dict[str, ErrorSpec] = {
         422,
         "The cursor is not one that this list gave out.",
         "Take next_cursor from the page before, with the same filters and sort, or start without a cursor.",
+    ),
+    "EXPIRY_NOT_AHEAD": ErrorSpec(
+        "EXPIRY_NOT_AHEAD",
+        422,
+        "The time at which the API key would end is not ahead.",
+        "Give a time to come, or leave expires_at out.",
     ),
     "SOURCE_REF_INVALID": ErrorSpec(
         "SOURCE_REF_INVALID",

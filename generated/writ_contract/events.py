@@ -3,6 +3,11 @@
 Written by scripts/generate from contracts/; not edited by hand.
 """
 
+API_KEY_CREATED = "api_key.created"
+API_KEY_DELETED = "api_key.deleted"
+API_KEY_REVOKED = "api_key.revoked"
+API_KEY_ROTATED = "api_key.rotated"
+API_KEY_UPDATED = "api_key.updated"
 BACKUP_CREATED = "backup.created"
 BACKUP_DELETED = "backup.deleted"
 DOMAIN_CREATED = "domain.created"
@@ -27,6 +32,11 @@ UPLOAD_CREATED = "upload.created"
 
 ALL_EVENTS: frozenset[str] = frozenset(
     [
+        API_KEY_CREATED,
+        API_KEY_DELETED,
+        API_KEY_REVOKED,
+        API_KEY_ROTATED,
+        API_KEY_UPDATED,
         BACKUP_CREATED,
         BACKUP_DELETED,
         DOMAIN_CREATED,

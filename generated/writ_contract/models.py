@@ -12,6 +12,68 @@ from typing import Any, Literal, NotRequired, TypeAlias
 from typing_extensions import TypedDict
 
 
+class ApiKey(TypedDict, closed=True):
+    """
+    What is known of a key, but not the key.
+    """
+
+    id: str
+    key_name: str
+    description: str | None
+    key_prefix: str
+    mode: ApiKeyMode
+    key_type: ApiKeyType
+    scopes: list[KeyScope]
+    ip_allowlist: list[str]
+    is_active: bool
+    last_used_at: str | None
+    expires_at: str | None
+    previous_key_expires_at: str | None
+    revoked_at: str | None
+    created_by: str
+    created_at: str
+
+
+class ApiKeyList(TypedDict, closed=True):
+    """
+    A page of keys.
+    """
+
+    data: list[ApiKey]
+    pagination: Pagination
+
+
+ApiKeyMode: TypeAlias = Literal["live", "test"]
+
+
+ApiKeyPreset: TypeAlias = Literal["read-only", "full", "write"]
+
+
+class ApiKeyRegeneration(TypedDict, closed=True):
+    """
+    How a key is replaced by a new one.
+    """
+
+    grace_seconds: NotRequired[int]
+
+
+class ApiKeySettings(TypedDict, closed=True):
+    """
+    All that can be set of a key.
+    """
+
+    key_name: str
+    description: NotRequired[str | None]
+    scopes: NotRequired[list[KeyScope]]
+    preset: NotRequired[ApiKeyPreset]
+    key_type: NotRequired[ApiKeyType]
+    expires_at: NotRequired[str | None]
+    ip_allowlist: NotRequired[list[Network]]
+
+
+ApiKeyType: TypeAlias = Literal["standard", "premium", "enterprise"]
+
+
 class Backup(TypedDict, closed=True):
     """
     A state of an environment, kept as an archive.
@@ -282,6 +344,23 @@ class JobStep(TypedDict, closed=True):
 JobStepStatus: TypeAlias = Literal["pending", "running", "succeeded", "failed", "undone", "cancelled"]
 
 
+KeyScope: TypeAlias = Literal[
+    "content.write",
+    "export.run",
+    "hosting.backup",
+    "hosting.deploy",
+    "hosting.login",
+    "hosting.read",
+    "hosting.restore",
+    "hosting.write",
+    "jobs.read",
+    "jobs.write",
+    "keys.read",
+    "keys.write",
+    "snapshot.manage",
+]
+
+
 class MagicLogin(TypedDict, closed=True):
     """
     A one-time login.
@@ -300,6 +379,24 @@ class Metrics(TypedDict, closed=True):
     jobs_queued: int
     nodes_active: int
     sites_total: int
+
+
+Network: TypeAlias = str
+
+
+class NewApiKey(TypedDict, closed=True):
+    """
+    A key to be made.
+    """
+
+    mode: NotRequired[ApiKeyMode]
+    key_name: str
+    description: NotRequired[str | None]
+    scopes: NotRequired[list[KeyScope]]
+    preset: NotRequired[ApiKeyPreset]
+    key_type: NotRequired[ApiKeyType]
+    expires_at: NotRequired[str | None]
+    ip_allowlist: NotRequired[list[Network]]
 
 
 class NewBackup(TypedDict, closed=True):
@@ -413,6 +510,29 @@ class RollbackOrder(TypedDict, closed=True):
     """
 
     release_id: NotRequired[str | None]
+
+
+class ShownApiKey(TypedDict, closed=True):
+    """
+    A key with what is known of it.
+    """
+
+    api_key: str
+    id: str
+    key_name: str
+    description: str | None
+    key_prefix: str
+    mode: ApiKeyMode
+    key_type: ApiKeyType
+    scopes: list[KeyScope]
+    ip_allowlist: list[str]
+    is_active: bool
+    last_used_at: str | None
+    expires_at: str | None
+    previous_key_expires_at: str | None
+    revoked_at: str | None
+    created_by: str
+    created_at: str
 
 
 class Site(TypedDict, closed=True):

@@ -11,6 +11,8 @@ HOSTING_RESTORE = "hosting.restore"
 HOSTING_WRITE = "hosting.write"
 JOBS_READ = "jobs.read"
 JOBS_WRITE = "jobs.write"
+KEYS_READ = "keys.read"
+KEYS_WRITE = "keys.write"
 
 ALL_SCOPES: frozenset[str] = frozenset(
     [
@@ -22,5 +24,7 @@ ALL_SCOPES: frozenset[str] = frozenset(
         HOSTING_WRITE,
         JOBS_READ,
         JOBS_WRITE,
+        KEYS_READ,
+        KEYS_WRITE,
     ]
 )

@@ -12,7 +12,7 @@ from connexion.resolver import Resolver
 from redis import Redis
 
 import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
-from writ.access.authenticator import SessionAuthenticator
+from writ.access.authenticator import CredentialAuthenticator
 from writ.access.bootstrap import Credentials, ensure_admin
 from writ.contract.document import load_mapping
 from writ.contract.operation import compile_operations
@@ -57,7 +57,7 @@ def make_services(settings: Settings) -> Services:
         store=store,
         files=FileStore(settings.files_root),
         redis=redis,
-        authenticator=SessionAuthenticator(),
+        authenticator=CredentialAuthenticator(),
     )
 
 

@@ -8,20 +8,31 @@ from pathlib import Path
 
 import pytest
 
-from writ.access import login, models, passwords, sessions, throttle
+from writ.access import key_lookup, key_rules, login, models, passwords, sessions, throttle
 from writ.settings import Settings
 from writ.store.base import Base, now
 from writ.store.work import Store
 
 EMAIL = "ada@example.com"
 PASSWORD = "correct horse battery staple"
-TABLES = [model.__table__ for model in (models.User, models.LoginSession, models.LoginAttempts)]
+TABLES = [
+    model.__table__
+    for model in (
+        models.Organization,
+        models.User,
+        models.LoginSession,
+        models.LoginAttempts,
+        models.ApiKey,
+    )
+]
 
 
 @pytest.fixture
 def store(database_url: str) -> Iterator[Store]:
     store = Store(database_url)
     Base.metadata.create_all(store.engine, tables=TABLES)
+    with store.begin() as session:
+        session.add(models.Organization(id=models.DEFAULT_ORGANIZATION_ID, name="Default"))
     yield store
     store.close()
 
@@ -58,6 +69,6 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (throttle, sessions, login):
+    for module in (throttle, sessions, login, key_lookup, key_rules):
         monkeypatch.setattr(module, "now", clock)
     return clock

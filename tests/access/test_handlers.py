@@ -8,7 +8,7 @@ import pytest
 
 from tests.access.conftest import EMAIL, PASSWORD
 from writ.access import handlers
-from writ.access.authenticator import SessionAuthenticator
+from writ.access.authenticator import CredentialAuthenticator
 from writ.access.models import User
 from writ.contract.errors import Refusal
 from writ.gateway.call import Call
@@ -61,7 +61,7 @@ def test_behind_an_https_address_the_cookie_is_secure(store: Store, settings: Se
 def test_logout_ends_the_session_and_clears_the_cookie(store: Store, settings: Settings, ada: User) -> None:
     header = f"theme=dark; session_token={logged_in(store, settings).value}"
     call = call_of(store, settings, cookie=header)
-    call.actor = SessionAuthenticator().authenticate(call)
+    call.actor = CredentialAuthenticator().authenticate(call)
     assert call.actor is not None
     answer = handlers.logout(call)
     call.commit()
@@ -72,17 +72,17 @@ def test_logout_ends_the_session_and_clears_the_cookie(store: Store, settings: S
 
     again = call_of(store, settings, cookie=header)
     with pytest.raises(Refusal) as refusal:
-        SessionAuthenticator().authenticate(again)
+        CredentialAuthenticator().authenticate(again)
     assert refusal.value.code == "UNAUTHORIZED"
     again.close()
 
 
 def test_no_cookie_is_nobody_and_a_bad_one_is_refused(store: Store, settings: Settings, ada: User) -> None:
     for header in ("", "theme=dark", "session_token="):
-        assert SessionAuthenticator().authenticate(call_of(store, settings, cookie=header)) is None
+        assert CredentialAuthenticator().authenticate(call_of(store, settings, cookie=header)) is None
     call = call_of(store, settings, cookie=f"session_token={TOKEN_OF_NOBODY}")
     with pytest.raises(Refusal) as refusal:
-        SessionAuthenticator().authenticate(call)
+        CredentialAuthenticator().authenticate(call)
     assert refusal.value.code == "UNAUTHORIZED"
     call.close()
 
@@ -93,10 +93,10 @@ def test_a_good_session_from_a_foreign_page_is_refused_unless_it_only_reads(
     header = f"session_token={logged_in(store, settings).value}"
     foreign = {"cookie": header, "origin": "https://evil.example.test"}
     with pytest.raises(Refusal) as refusal:
-        SessionAuthenticator().authenticate(call_of(store, settings, **foreign))
+        CredentialAuthenticator().authenticate(call_of(store, settings, **foreign))
     assert refusal.value.code == "ORIGIN_NOT_ALLOWED"
     reading = call_of(store, settings, "GET", **foreign)
-    assert SessionAuthenticator().authenticate(reading) is not None
+    assert CredentialAuthenticator().authenticate(reading) is not None
     reading.close()
 
 

@@ -26,6 +26,9 @@ from redis import Redis
 from sqlalchemy import select
 
 import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
+from writ.access.key_text import hash_key, make_key
+from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, User
+from writ.access.roles import SCOPES_OF_PRESET
 from writ.hosting import backups, domains, environments, releases, sites
 from writ.hosting.models import Backup, Domain, Environment, Node, Site, Upload
 from writ.hosting.orders import Orders
@@ -55,6 +58,14 @@ OTHER_SITE, OTHER_ENVIRONMENT, OTHER_BACKUP, UNLUCKY_BACKUP = (
     known_id(32),
     known_id(33),
 )
+
+KEY, EXPIRED_KEY, REVOKED_KEY, KEY_FROM_ELSEWHERE, KEY_OF_NOTHING = map(known_id, range(71, 76))
+KEY_OF_PRESET = {preset: known_id(76 + at) for at, preset in enumerate(sorted(SCOPES_OF_PRESET))}
+KEY_TEXTS = {
+    key: make_key(key, "live")
+    for key in (KEY, EXPIRED_KEY, REVOKED_KEY, KEY_FROM_ELSEWHERE, KEY_OF_NOTHING, *KEY_OF_PRESET.values())
+}
+"""The keys themselves; each process has its own."""
 
 PROGRAMS = {
     "php": "#!/bin/sh\nexit 0\n",
@@ -153,6 +164,7 @@ class World:
         self._add_domain()
         self._add_jobs()
         self._add_others()
+        self._add_keys()
 
     def close(self) -> None:
         """Give the connections back."""
@@ -292,6 +304,34 @@ class World:
             session.add(
                 Backup(id=UNLUCKY_BACKUP, environment_id=PRODUCTION, backup_scope="db", status="failed")
             )
+
+    def _add_keys(self) -> None:
+        moment = now()
+        differences: dict[UUID, dict[str, Any]] = {
+            KEY: {"permissions": {"scopes": ["hosting.deploy", "hosting.read", "jobs.read"]}},
+            EXPIRED_KEY: {"expires_at": moment - timedelta(seconds=1)},
+            REVOKED_KEY: {"is_active": False, "revoked_at": moment},
+            KEY_FROM_ELSEWHERE: {"ip_allowlist": ["192.0.2.0/24", "2001:db8::/32"]},
+            KEY_OF_NOTHING: {},
+        }
+        for preset, key in KEY_OF_PRESET.items():
+            differences[key] = {"permissions": {"scopes": sorted(SCOPES_OF_PRESET[preset])}}
+        with self.store.begin() as session:
+            maker = session.scalars(select(User.id)).one()
+            for at, (key, values) in enumerate(differences.items()):
+                session.add(
+                    ApiKey(
+                        id=key,
+                        organization_id=DEFAULT_ORGANIZATION_ID,
+                        key_name=f"Key {at}",
+                        api_key=hash_key(KEY_TEXTS[key]),
+                        created_by=maker,
+                        created_at=moment + timedelta(milliseconds=at),
+                        # A time to come: no use of them is written while tests compare answers.
+                        last_used_at=moment + timedelta(days=1),
+                        **values,
+                    )
+                )
 
 
 def _deploy(body: dict[str, Any], orders: Orders) -> UUID:

@@ -1,5 +1,6 @@
-"""Who is calling: people, their passwords, their sessions, and the checks around a login.
+"""Who is calling: people, their passwords, their sessions and API keys, and the checks around a login.
 
-Nothing here knows HTTP routing: the gateway asks `sessions.find_session` whose cookie it holds and
-`origin.check_origin` whether a browser was tricked; `handlers` answer login and logout.
+Nothing here knows HTTP routing: the gateway asks `authenticator` whose credential it holds, which looks at
+keys (`key_lookup`), cookies (`sessions`) and whether a browser was tricked (`origin`); `handlers` answer
+login and logout, `key_handlers` what is done with keys.
 """

@@ -1,25 +1,43 @@
-"""The gateway's question "whose credential is this?", answered for session cookies."""
+"""The gateway's question "whose credential is this?", answered for API keys and session cookies."""
 
 from __future__ import annotations
 
-from writ_contract.errors import UNAUTHORIZED
+from writ_contract.errors import MALFORMED_REQUEST, UNAUTHORIZED
 
 from writ.access.cookies import COOKIE
+from writ.access.key_lookup import find_key
+from writ.access.key_text import PREFIX
+from writ.access.key_use import KeyUse
 from writ.access.origin import check_origin
 from writ.access.sessions import find_session
 from writ.contract.errors import Refusal
 from writ.gateway.call import Actor, Call
 
+_BEARER = "bearer "
 
-class SessionAuthenticator:
-    """Meets `writ.gateway.services.Authenticator`."""
+
+class CredentialAuthenticator:
+    """Meets `writ.gateway.services.Authenticator`. Credentials are told apart by their place and their shape.
+
+    What is in `Authorization: Bearer` or `X-API-Key` was put there on purpose and comes before the cookie,
+    which browsers send by themselves: with it there the cookie counts for nothing, so its origin need not be
+    checked, and a bad one is refused although the cookie may be good. Both headers may hold the same one.
+    """
+
+    def __init__(self) -> None:
+        self._key_use = KeyUse()
 
     def authenticate(self, call: Call) -> Actor | None:
-        """Who holds the request's session cookie; None when it has none.
+        """Who calls; None when the request has no credential.
 
-        Raises Refusal ORIGIN_NOT_ALLOWED when a foreign page sent it, UNAUTHORIZED when the session is
-        unknown, ended or expired.
+        Raises Refusal MALFORMED_REQUEST for two headers with different credentials; UNAUTHORIZED or what
+        `find_key` says for one that is not good; ORIGIN_NOT_ALLOWED for a cookie from a foreign page.
         """
+        text = _in_headers(call)
+        if text is not None:
+            if not text.startswith(PREFIX):
+                raise Refusal(UNAUTHORIZED)
+            return find_key(call.read, text, call.client_address, self._key_use, call.services.store)
         token = call.cookie(COOKIE)
         if not token:
             return None
@@ -28,3 +46,15 @@ class SessionAuthenticator:
         if actor is None:
             raise Refusal(UNAUTHORIZED)
         return actor
+
+
+def _in_headers(call: Call) -> str | None:
+    # Other schemes of Authorization are left to whoever stands in front, such as a proxy that asks for Basic.
+    header = call.headers.get("authorization", "")
+    bearer = header[len(_BEARER) :].strip() if header[: len(_BEARER)].lower() == _BEARER else None
+    key = call.headers.get("x-api-key")
+    if bearer is not None and key is not None and bearer != key:
+        raise Refusal(
+            MALFORMED_REQUEST, "Authorization and X-API-Key hold different credentials; send one of them."
+        )
+    return bearer if bearer is not None else key

@@ -1,11 +1,12 @@
-"""Tables of people, their sessions, and the count of wrong passwords."""
+"""Tables of organizations, people, their sessions and keys, and the count of wrong passwords."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Uuid
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from writ.store.base import Base, UtcDateTime, new_id, now
@@ -16,6 +17,20 @@ EMAIL_MAX_CHARACTERS = 254
 USER_AGENT_MAX_CHARACTERS = 200
 
 
+DEFAULT_ORGANIZATION_ID = UUID(int=1)
+"""The organization to which everybody belongs who was put into no other; the migrations make it."""
+
+
+class Organization(Base):
+    """Who keys, and what people make, belong to."""
+
+    __tablename__ = "organizations"
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+
+
 class User(Base):
     """A person who can log in. The e-mail is kept as `passwords.normalise_email` returns it."""
 
@@ -23,6 +38,9 @@ class User(Base):
     __table_args__ = (CheckConstraint("role IN ('owner')", name="role_known"),)
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
+    organization_id: Mapped[UUID] = mapped_column(
+        ForeignKey("organizations.id"), index=True, default=DEFAULT_ORGANIZATION_ID
+    )
     email: Mapped[str] = mapped_column(String(EMAIL_MAX_CHARACTERS), unique=True)
     password_hash: Mapped[str] = mapped_column(String(255))
     role: Mapped[str] = mapped_column(String(20), default="owner")
@@ -45,6 +63,40 @@ class LoginSession(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     user_agent: Mapped[str | None] = mapped_column(String(USER_AGENT_MAX_CHARACTERS))
+
+
+class ApiKey(Base):
+    """What a program calls with. Holds the SHA-256 of the key, never the key (see `key_text` for its form).
+
+    Its scopes are `permissions["scopes"]`. After a regeneration `previous_api_key` is the hash of the key
+    before, which is good until `previous_expires_at`. `last_used_at` is exact to the minute.
+    """
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        CheckConstraint("mode IN ('live', 'test')", name="mode_known"),
+        CheckConstraint("key_type IN ('standard', 'premium', 'enterprise')", name="key_type_known"),
+        Index("ix_api_keys_organization_id_created_at_id", "organization_id", "created_at", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    key_name: Mapped[str] = mapped_column(String(100))
+    description: Mapped[str | None] = mapped_column(String(1000))
+    api_key: Mapped[str] = mapped_column(String(128), unique=True)
+    previous_api_key: Mapped[str | None] = mapped_column(String(128))
+    previous_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    mode: Mapped[str] = mapped_column(String(8), default="live")
+    key_type: Mapped[str] = mapped_column(String(20), default="standard")
+    permissions: Mapped[dict[str, Any]] = mapped_column(default=lambda: {"scopes": []})
+    ip_allowlist: Mapped[list[Any]] = mapped_column(default=list)
+    rate_limit_per_hour: Mapped[int] = mapped_column(default=1000)
+    is_active: Mapped[bool] = mapped_column(default=True)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
 
 
 class LoginAttempts(Base):

@@ -23,7 +23,7 @@ _TOKEN_LENGTH = len(TOKEN_PREFIX) + 43  # 32 bytes in base64url without padding
 
 # On the path of every request: built once, and only columns.
 _FIND = Prepared(
-    select(LoginSession.id, User.id, User.email, User.role)
+    select(LoginSession.id, User.id, User.email, User.role, User.organization_id)
     .join(User, User.id == LoginSession.user_id)
     .where(
         LoginSession.token_hash == bindparam("token_hash"),
@@ -61,9 +61,15 @@ def find_session(connection: Connection, token: str) -> Actor | None:
     row = _FIND.first(connection, {"token_hash": hash_token(token), "at": now()})
     if row is None:
         return None
-    session_id, user_id, email, role = row
+    session_id, user_id, email, role, organization_id = row
     return Actor(
-        id=user_id, kind="session", email=email, role=role, scopes=SCOPES_OF_ROLE[role], session_id=session_id
+        id=user_id,
+        kind="session",
+        email=email,
+        role=role,
+        scopes=SCOPES_OF_ROLE[role],
+        session_id=session_id,
+        organization_id=organization_id,
     )
 
 

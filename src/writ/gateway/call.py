@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who calls. `kind` is the kind of credential (session); `session_id` is set for logins."""
+    """Who calls. `kind` is the kind of credential: session or key; `session_id` or `key_id` says which one.
+
+    Of a key, id, email and role are those of the user who made it; `scopes` is what the credential may do.
+    """
 
     id: UUID
     kind: str
@@ -27,6 +30,8 @@ class Actor:
     role: str
     scopes: frozenset[str]
     session_id: UUID | None = None
+    organization_id: UUID | None = None
+    key_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,68 @@
+"""API keys: list, create, get, replace, delete, regenerate, revoke."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from writ_contract.errors import UNAUTHORIZED
+
+from writ.access import key_rules
+from writ.access.key_reading import read_key_row, read_keys
+from writ.contract.errors import Refusal
+from writ.gateway.call import Actor, Answer, Call, ok
+
+
+def list_api_keys(call: Call) -> Answer:
+    """The keys of the caller's organization."""
+    return ok(read_keys(call.read, key_rules.organization_of(_actor(call)), call.query))
+
+
+def create_api_key(call: Call) -> Answer:
+    """Make a key and show it this once."""
+    key_id, text = key_rules.create_key(call.session, _actor(call), call.body)
+    return Answer(
+        201, {"api_key": text, **_written(call, key_id)}, {"Location": f"/api/v1/api-keys/{key_id}"}
+    )
+
+
+def get_api_key(call: Call) -> Answer:
+    """What is known of one key."""
+    return ok(read_key_row(call.read, key_rules.organization_of(_actor(call)), call.path["id"]))
+
+
+def replace_api_key(call: Call) -> Answer:
+    """Replace the settings of a key."""
+    key_rules.replace_key(call.session, _actor(call), call.path["id"], call.body)
+    return ok(_written(call, call.path["id"]))
+
+
+def delete_api_key(call: Call) -> Answer:
+    """Remove a key."""
+    key_rules.delete_key(call.session, _actor(call), call.path["id"])
+    return ok({"success": True})
+
+
+def regenerate_api_key(call: Call) -> Answer:
+    """Put a new key in the place of the old one and show it this once."""
+    grace = (call.body or {}).get("grace_seconds", 0)
+    text = key_rules.regenerate_key(call.session, _actor(call), call.path["id"], grace)
+    return ok({"api_key": text, **_written(call, call.path["id"])})
+
+
+def revoke_api_key(call: Call) -> Answer:
+    """End a key for good."""
+    key_rules.revoke_key(call.session, _actor(call), call.path["id"])
+    return ok(_written(call, call.path["id"]))
+
+
+def _actor(call: Call) -> Actor:
+    if call.actor is None:
+        raise Refusal(UNAUTHORIZED)
+    return call.actor
+
+
+def _written(call: Call, key_id: UUID) -> dict[str, Any]:
+    # Read in the same unit of work, which is committed when this has become an answer.
+    call.session.flush()
+    return read_key_row(call.session, key_rules.organization_of(_actor(call)), key_id)

@@ -70,7 +70,6 @@ class Call:
         "_session",
         "actor",
         "body",
-        "credential",
         "has_body",
         "header_values",
         "headers",
@@ -101,7 +100,6 @@ class Call:
         self.query: dict[str, Any] = {}
         self.body: Any = None
         self.actor: Actor | None = None
-        self.credential: str | None = None
         self.has_body = False
         self.media: MediaRule | None = None
         self.header_values: dict[str, Any] = {}

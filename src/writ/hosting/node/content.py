@@ -28,11 +28,6 @@ def create_empty(tools: Tools, layout: Layout, generation: str) -> None:
         tools.make_folder(layout.part(generation, part))
 
 
-def is_empty(tools: Tools, layout: Layout, generation: str, part: str) -> bool:
-    """Say whether a part of a generation holds nothing."""
-    return not tools.list(layout.part(generation, part))
-
-
 def seed(tools: Tools, layout: Layout, generation: str, part: str, tree: PurePosixPath) -> bool:
     """Move a folder in as a part of a generation, if that part is still empty; return whether it was."""
     place = layout.part(generation, part)

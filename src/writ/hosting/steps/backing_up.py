@@ -19,14 +19,16 @@ from writ.store.base import new_id, now
 from writ.store.files import FileStore
 from writ.store.work import after_commit
 
-_KEY = SAFETY_BACKUP
-
 
 def archive(ctx: JobContext) -> None:
     """Make the archive of the backup that this job is about."""
+    make_archive(ctx, Bench(ctx), _backup_id(ctx))
+
+
+def _backup_id(ctx: JobContext) -> UUID:
     if ctx.backup_id is None:
         raise ValueError("this job has no backup")
-    make_archive(ctx, Bench(ctx), ctx.backup_id)
+    return ctx.backup_id
 
 
 def make_archive(ctx: JobContext, bench: Bench, backup_id: UUID) -> None:
@@ -51,9 +53,7 @@ def make_archive(ctx: JobContext, bench: Bench, backup_id: UUID) -> None:
 
 def prove(ctx: JobContext) -> None:
     """Prove the backup by restoring it to scratch; only then is it available."""
-    if ctx.backup_id is None:
-        raise ValueError("this job has no backup")
-    prove_archive(ctx, Bench(ctx), ctx.backup_id)
+    prove_archive(ctx, Bench(ctx), _backup_id(ctx))
 
 
 def prove_archive(ctx: JobContext, bench: Bench, backup_id: UUID) -> None:
@@ -78,7 +78,7 @@ def drop_archive(ctx: JobContext) -> None:
 
 def drop_unproved(ctx: JobContext) -> None:
     """Drop the archive of a safety backup that was not finished, and clear scratch; a proved one stays."""
-    backup_id = ctx.data.get(_KEY)
+    backup_id = ctx.data.get(SAFETY_BACKUP)
     if backup_id is not None:
         with ctx.services.store.read() as connection:
             status = connection.scalar(select(Backup.status).where(Backup.id == UUID(backup_id)))
@@ -98,10 +98,10 @@ def back_up_first(reason: str) -> Callable[[JobContext], None]:
         if bench.live_release() is None:
             ctx.log("There is no release yet, so there is nothing to back up.")
             return
-        if _KEY not in ctx.data:
+        if SAFETY_BACKUP not in ctx.data:
             # The id before the row: a row that nobody knew of would be `creating` for ever.
-            ctx.keep(**{_KEY: str(new_id())})
-        backup_id = UUID(ctx.data[_KEY])
+            ctx.keep(**{SAFETY_BACKUP: str(new_id())})
+        backup_id = UUID(ctx.data[SAFETY_BACKUP])
         with ctx.begin() as session:
             made = session.get(Backup, backup_id)
             if made is None:
@@ -136,7 +136,7 @@ def prune_safety_backups(ctx: JobContext, bench: Bench) -> None:
     with ctx.begin() as session:
         wanted = set(session.scalars(waiting))
         for backup in session.scalars(automatic).all():
-            if backup.id in wanted or str(backup.id) == ctx.data.get(_KEY):
+            if backup.id in wanted or str(backup.id) == ctx.data.get(SAFETY_BACKUP):
                 continue
             # The row first: an archive without a row is lost room, a row without an archive a broken promise.
             after_commit(session, partial(files.drop, KIND_OF_FILE, backup.id))

@@ -11,6 +11,7 @@ from connexion import ConnexionMiddleware
 from connexion.resolver import Resolver
 from redis import Redis
 
+import writ.events.models
 import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
 from writ.access.authenticator import CredentialAuthenticator
 from writ.access.bootstrap import Credentials, ensure_admin
@@ -18,6 +19,7 @@ from writ.contract.document import load_mapping
 from writ.contract.operation import compile_operations
 from writ.gateway.front import Gateway
 from writ.gateway.services import Services
+from writ.gateway.without import NoLimits, NoRecords, NothingKept
 from writ.hosting.nodes import ensure_embedded_node
 from writ.jobs import transport
 from writ.logs import configure_logging
@@ -25,6 +27,7 @@ from writ.outside.app import make_outside
 from writ.settings import Settings, get_settings
 from writ.store.files import FileStore
 from writ.store.migrate import upgrade
+from writ.store.secrets import Sealer
 from writ.store.work import Store
 
 
@@ -58,6 +61,10 @@ def make_services(settings: Settings) -> Services:
         files=FileStore(settings.files_root),
         redis=redis,
         authenticator=CredentialAuthenticator(),
+        sealer=Sealer(settings.secret()),
+        limiter=NoLimits(),
+        once=NothingKept(),
+        recorder=NoRecords(),
     )
 
 

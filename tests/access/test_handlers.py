@@ -12,6 +12,7 @@ from writ.access.authenticator import CredentialAuthenticator
 from writ.access.models import User
 from writ.contract.errors import Refusal
 from writ.gateway.call import Call
+from writ.gateway.trace import Trace
 from writ.settings import Settings
 from writ.store.work import Store
 
@@ -23,8 +24,8 @@ def call_of(
 ) -> Call:
     services: Any = SimpleNamespace(store=store, settings=settings)
     operation: Any = None
-    scope = {"method": method, "scheme": scheme, "client": ("192.0.2.1", 4711)}
-    call = Call(services, operation, scope, "req_1")
+    scope = {"method": method, "path": "/api", "scheme": scheme, "client": ("192.0.2.1", 4711)}
+    call = Call(services, operation, scope, Trace(scope))
     call.headers = {"host": "panel.example.com", **headers}
     return call
 

@@ -135,7 +135,7 @@ SCHEMAS: dict[str, Any] = {
         "properties": {
             "code": {"type": "string"},
             "message": {"type": "string"},
-            "request_id": {"type": "string", "pattern": "^req_[0-9a-f]{24}$"},
+            "request_id": {"type": "string", "pattern": "^req_[0-9a-f]{32}$"},
             "errors": {
                 "type": "array",
                 "items": {

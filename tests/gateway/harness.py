@@ -27,8 +27,10 @@ from writ.app import make_app
 from writ.contract.errors import Refusal
 from writ.gateway.call import Actor, Call
 from writ.gateway.services import Services
+from writ.gateway.without import NoLimits, NoRecords, NothingKept
 from writ.settings import Settings
 from writ.store.files import FileStore
+from writ.store.secrets import Sealer
 from writ.store.work import Store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,6 +73,10 @@ def make_services(home: Path, **settings: Any) -> Services:
         files=FileStore(home / "files"),
         redis=cast(Redis, None),
         authenticator=FakeAuthenticator(),
+        sealer=Sealer(b"k" * 32),
+        limiter=NoLimits(),
+        once=NothingKept(),
+        recorder=NoRecords(),
     )
 
 

@@ -14,6 +14,7 @@ from tests.gateway import handlers
 from tests.gateway.contract import contract, operation
 from tests.gateway.harness import COOKIE, Door, NoStore, make, make_services
 from writ.gateway import front
+from writ.gateway.trace import Trace
 
 ITEM = "/api/items/12345678-1234-4234-8234-123456789012"
 
@@ -149,16 +150,18 @@ def test_a_missing_scope_is_named(door: Door) -> None:
 
 
 def test_one_line_is_written_for_each_request(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines: list[tuple[Any, ...]] = []
+    lines: list[tuple[Trace, int]] = []
     monkeypatch.setattr(front, "record", lambda *line: lines.append(line))
     ids = []
     for _status, method, target, options in REQUESTS:
         ids.append(door(method, target, **options).header("x-request-id"))
-    assert [line[0] for line in lines] == ids
+    assert [trace.request_id for trace, _ in lines] == ids
     want = [(method, target.partition("?")[0], status) for status, method, target, _ in REQUESTS]
-    assert [line[1:4] for line in lines] == want
-    assert lines[0][4] == "list_items"
-    assert all(line[5] > 0 and line[6] == "192.0.2.1" for line in lines)
+    assert [(trace.method, trace.path, status) for trace, status in lines] == want
+    first = lines[0][0].operation
+    assert first is not None
+    assert first.id == "list_items"
+    assert all(trace.seconds > 0 and trace.address == "192.0.2.1" for trace, _ in lines)
 
 
 def test_as_many_handlers_run_at_once_as_there_are_threads(

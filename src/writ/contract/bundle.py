@@ -55,8 +55,32 @@ class _Bundler:
                 self.take_root(value)
             else:
                 result[key] = self.walk(value, self.root, (key,))
+        self.add_general(source, result)
         result["components"] = {kind: entries for kind, entries in self.components.items() if entries}
         return result
+
+    def add_general(self, source: dict[str, Any], result: dict[str, Any]) -> None:
+        """Add what every operation shares, so that no operation has to repeat it.
+
+        `x-general-headers` maps names of headers to their references, for every answer;
+        `x-general-parameters` maps methods to references of parameters, for every operation with that method.
+        """
+        headers = result.pop("x-general-headers", {})
+        parameters = result.pop("x-general-parameters", {})
+        operations = [
+            (method, operation)
+            for item in result["paths"].values()
+            for method, operation in item.items()
+            if isinstance(operation, dict) and "responses" in operation
+        ]
+        inline = [
+            r for _, operation in operations for r in operation["responses"].values() if "$ref" not in r
+        ]
+        for response in (*inline, *self.components["responses"].values()):
+            response["headers"] = {**response.get("headers", {}), **headers}
+        for method, operation in operations:
+            if method in parameters:
+                operation["parameters"] = [*operation.get("parameters", ()), *parameters[method]]
 
     def name(self, file: Path) -> str:
         base = self.root.parent

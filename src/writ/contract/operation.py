@@ -29,7 +29,10 @@ REQUIRED_FIELDS = (
 
 @dataclass(slots=True)
 class Operation:
-    """One operation: its place, its handler, and everything that is checked for it."""
+    """One operation: its place, its handler, and everything that is checked for it.
+
+    `once` says that it takes an Idempotency-Key.
+    """
 
     id: str
     method: str
@@ -39,6 +42,7 @@ class Operation:
     rate_class: str
     needs_credential: bool
     errors_lower: bool
+    once: bool
     path_rules: tuple[ParameterRule, ...]
     query_rules: dict[str, ParameterRule]
     header_rules: tuple[ParameterRule, ...]
@@ -134,6 +138,7 @@ def _compile(
         rate_class=raw["x-rate-class"],
         needs_credential=bool(security) and {} not in security,
         errors_lower=case == "lower",
+        once=any(r.place == "header" and r.name == "idempotency-key" for r in rules),
         path_rules=tuple(by_name[n] for n in names),
         query_rules={r.name: r for r in rules if r.place == "query"},
         header_rules=tuple(r for r in rules if r.place == "header"),

@@ -5,13 +5,14 @@
 | the operation is found, the request gets its id | front.py, contract/routing.py | 404, 405 |
 | the body is read, bounded | reading.py | 413 |
 | authenticate: whose credential is this? | authenticate.py | 401, 403 |
-| address allowlist, signature, limits | (places between authenticate and authorize) | |
+| limits: how much may this caller do? | limit.py, services.Limiter | 429 |
 | authorize: the operation's scopes | authorize.py | 403 |
 | negotiate: media types of answer and body | negotiate.py | 406, 415 |
 | parameters and body validated | validate.py | 400, 422 |
-| idempotency | (place between validate and dispatch) | |
+| idempotency: has this been answered before? | dispatch.py, services.Once | 409, 422 |
 | dispatch: the handler, in one unit of work | dispatch.py | what its rules say |
 | answer | reply.py | |
+| the audit record, before the answer is sent | services.Recorder | 503 |
 | one line in the log | record.py | |
 
 A step is a function of the Call that raises a Refusal or returns nothing. Steps run in one thread hop; a body
@@ -25,10 +26,11 @@ from collections.abc import Callable
 from writ.gateway.authenticate import authenticate
 from writ.gateway.authorize import authorize
 from writ.gateway.call import Call
+from writ.gateway.limit import limit
 from writ.gateway.negotiate import negotiate
 from writ.gateway.validate import validate_body, validate_parameters
 
 Step = Callable[[Call], None]
 
-BEFORE_BODY: tuple[Step, ...] = (authenticate, authorize, negotiate, validate_parameters)
+BEFORE_BODY: tuple[Step, ...] = (authenticate, limit, authorize, negotiate, validate_parameters)
 AFTER_BODY: tuple[Step, ...] = (validate_body,)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from writ.contract.body import MediaRule
     from writ.contract.operation import Operation
     from writ.gateway.services import Services
+    from writ.gateway.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Actor:
     """Who calls. `kind` is the kind of credential: session or key; `session_id` or `key_id` says which one.
 
     Of a key, id, email and role are those of the user who made it; `scopes` is what the credential may do.
+    `projects` are the sites that it is confined to, None when to none. `tier` and `rate_limits` (by the names
+    that keys have: read_per_minute, write_per_minute, per_hour, burst) decide how much it may do.
     """
 
     id: UUID
@@ -32,6 +35,10 @@ class Actor:
     session_id: UUID | None = None
     organization_id: UUID | None = None
     key_id: UUID | None = None
+    application_id: UUID | None = None
+    projects: frozenset[UUID] | None = None
+    tier: str = "standard"
+    rate_limits: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,7 @@ class Answer:
 class Call:
     """One request on its way: filled by the steps of the gateway, read by the handler.
 
+    `trace` is what is recorded of it, whatever becomes of it.
     `path`, `query` and `header_values` hold converted values with defaults filled in, `body` the parsed and
     validated body (a `Spooled` where the contract asks for a binary body). `session` is the unit of work,
     opened when first used and committed once by the dispatcher; `read` is a connection for selects that only
@@ -73,6 +81,7 @@ class Call:
         "has_body",
         "header_values",
         "headers",
+        "kept_answer",
         "media",
         "operation",
         "path",
@@ -83,15 +92,18 @@ class Call:
         "request_id",
         "scope",
         "services",
+        "trace",
     )
 
     def __init__(
-        self, services: Services, operation: Operation, scope: Mapping[str, Any], request_id: str
+        self, services: Services, operation: Operation, scope: Mapping[str, Any], trace: Trace
     ) -> None:
         self.services = services
         self.operation = operation
         self.scope = scope
-        self.request_id = request_id
+        self.trace = trace
+        self.request_id = trace.request_id
+        self.kept_answer: Any = None
         self.headers: dict[str, str] = {}
         self.raw_path: tuple[str, ...] = ()
         self.raw_query: bytes = b""
@@ -114,8 +126,7 @@ class Call:
     @property
     def client_address(self) -> str:
         """The address of the peer, or an empty text when the server does not know it."""
-        client = self.scope.get("client")
-        return str(client[0]) if client else ""
+        return self.trace.address
 
     @property
     def scheme(self) -> str:
@@ -131,6 +142,11 @@ class Call:
         if self._session is None:
             self._session = self.services.store.open_session()
         return self._session
+
+    @property
+    def writes(self) -> bool:
+        """Whether the unit of work was opened."""
+        return self._session is not None
 
     @property
     def read(self) -> Connection:

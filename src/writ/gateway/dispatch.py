@@ -8,7 +8,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from writ.contract.errors import Refusal
 from writ.gateway import AFTER_BODY, BEFORE_BODY
 from writ.gateway.call import Answer, Call
-from writ.gateway.reply import Reply, render
+from writ.gateway.reply import Reply, render, render_refusal
+from writ.gateway.services import Once, Recorder
 
 log = structlog.get_logger(__name__)
 
@@ -47,10 +48,37 @@ def carry_on(call: Call) -> Reply:
 def _handle(call: Call) -> Reply:
     for step in AFTER_BODY:
         step(call)
-    answer: Answer = call.operation.handler(call)
+    services = call.services
+    if not call.operation.once or "idempotency-key" not in call.headers:
+        return _carry_out(call, services.recorder)
+    earlier = services.once.begin(call)
+    if earlier is not None:
+        return earlier
+    try:
+        return _carry_out(call, services.recorder, services.once)
+    finally:
+        services.once.end(call)
+
+
+def _carry_out(call: Call, recorder: Recorder, once: Once | None = None) -> Reply:
+    try:
+        answer: Answer = call.operation.handler(call)
+    except Exception as error:
+        if once is None:
+            raise
+        refusal = as_refusal(error, call.request_id)
+        call.close()
+        reply = render_refusal(refusal, call.request_id, call.operation.errors_lower)
+        once.keep_refusal(call, refusal, reply)
+        return reply
     # Rendered first: an answer that cannot be sent must not leave its effect behind.
     reply = render(answer, call.request_id)
-    call.commit()
+    if once is not None:
+        once.keep(call, reply)
+    if call.writes:
+        recorder.record_written(call, reply)
+        call.commit()
+        call.trace.recorded = True
     return reply
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from typing import Any
 
@@ -33,6 +31,7 @@ from writ.gateway.record import record
 from writ.gateway.reply import Reply, WrongAnswer, check, render_refusal
 from writ.gateway.services import Services
 from writ.gateway.threads import Threads
+from writ.gateway.trace import Trace
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -83,33 +82,39 @@ class Gateway(SpecMiddleware):  # type: ignore[misc]
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = time.perf_counter()
-        request_id = "req_" + os.urandom(12).hex()
-        path: str = scope["path"]
-        method: str = scope["method"]
+        trace = Trace(scope)
+        path = trace.path
         found = self.router.find(path)
-        operation: Operation | None = None
         status = CLIENT_GONE
         try:
             if found is None and not (path.startswith(self.base_path + "/") or path == self.base_path):
-                status, request_id = await self._outside(scope, receive, send, request_id)
+                status, trace.request_id = await self._outside(scope, receive, send, trace.request_id)
                 return
-            reply, operation = await self._answer(found, scope, receive, request_id)
+            try:
+                reply = await self._answer(found, scope, receive, trace)
+            except ClientGone:
+                self.services.recorder.record(trace, CLIENT_GONE, None, 0)
+                return
+            reply = await self._recorded(trace, reply)
             status = reply.status
-            await self._send(reply, method == "HEAD", receive, send)
-        except ClientGone:
-            pass
+            reply.headers.extend(trace.limits)
+            await self._send(reply, trace.method == "HEAD", receive, send)
         finally:
-            client = scope.get("client")
-            record(
-                request_id,
-                method,
-                path,
-                status,
-                operation.id if operation is not None else None,
-                time.perf_counter() - started,
-                client[0] if client else "",
-            )
+            record(trace, status)
+
+    async def _recorded(self, trace: Trace, reply: Reply) -> Reply:
+        if trace.recorded:
+            return reply
+        try:
+            self.services.recorder.record(trace, reply.status, reply.code, len(reply.body))
+        except OSError as error:
+            # Nothing is answered that is not in the audit log.
+            log.error("not_recorded", request_id=trace.request_id, exc_info=error)
+            if reply.stream is not None:
+                await self._end(reply.stream)
+            refusal = Refusal("SERVICE_UNAVAILABLE", "The request cannot be recorded, so it is not answered.")
+            return render_refusal(refusal, trace.request_id, self.lower)
+        return reply
 
     async def _outside(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> tuple[int, str]:
         status = 500
@@ -129,35 +134,45 @@ class Gateway(SpecMiddleware):  # type: ignore[misc]
         await self.app(scope, receive, tell)
         return status, request_id
 
-    async def _answer(
-        self, found: Found | None, scope: Scope, receive: Receive, request_id: str
-    ) -> tuple[Reply, Operation | None]:
-        operation: Operation | None = None
+    async def _answer(self, found: Found | None, scope: Scope, receive: Receive, trace: Trace) -> Reply:
         try:
             if found is None:
                 raise Refusal("NOT_FOUND", "There is nothing at this path; /docs shows what there is.")
-            operation = _choose(found[0], scope["method"])
+            operation = trace.operation = _choose(found[0], trace.method)
             if operation is None:
-                reply = _options(found[0], request_id)
+                reply = _options(found[0], trace.request_id)
             else:
-                reply = await self._serve(operation, found[1], scope, receive, request_id)
+                reply = await self._serve(operation, found[1], scope, receive, trace)
         except ClientGone:
             raise
         except Exception as error:
-            refusal = dispatch.as_refusal(error, request_id)
-            lower = operation.errors_lower if operation is not None else self.lower
-            reply = render_refusal(refusal, request_id, lower)
+            reply = self._refuse(trace, error)
+        if not trace.limits:
+            reply = await self._run(self._as_stranger, trace, reply)
+        operation = trace.operation
         if self._check_answers and operation is not None:
-            checked = self._checked(operation, reply, request_id)
+            checked = self._checked(operation, reply, trace)
             if checked is not reply and reply.stream is not None:
                 await self._end(reply.stream)
             reply = checked
-        return reply, operation
+        return reply
+
+    def _refuse(self, trace: Trace, error: Exception) -> Reply:
+        refusal = dispatch.as_refusal(error, trace.request_id)
+        lower = trace.operation.errors_lower if trace.operation is not None else self.lower
+        return render_refusal(refusal, trace.request_id, lower)
+
+    def _as_stranger(self, trace: Trace, reply: Reply) -> Reply:
+        try:
+            self.services.limiter.admit_stranger(trace)
+        except Refusal as refusal:
+            return self._refuse(trace, refusal)
+        return reply
 
     async def _serve(
-        self, operation: Operation, raw_path: tuple[str, ...], scope: Scope, receive: Receive, request_id: str
+        self, operation: Operation, raw_path: tuple[str, ...], scope: Scope, receive: Receive, trace: Trace
     ) -> Reply:
-        call = Call(self.services, operation, scope, request_id)
+        call = trace.call = Call(self.services, operation, scope, trace)
         call.headers = read_headers(scope["headers"])
         call.raw_path = raw_path
         call.raw_query = scope.get("query_string", b"")
@@ -174,6 +189,7 @@ class Gateway(SpecMiddleware):  # type: ignore[misc]
                 call.raw_body = await read_bounded(call, receive, self._body_limit)
                 return await self._finish(dispatch.carry_on, call)
             spooled = await spool(call, call.media.media_type, receive, self._run)
+            trace.request_bytes = spooled.size
             call.raw_body = spooled if spooled.size else None
             try:
                 return await self._finish(dispatch.carry_on, call)
@@ -181,6 +197,7 @@ class Gateway(SpecMiddleware):  # type: ignore[misc]
                 # The handler has moved the file to its place, or it is not wanted.
                 await self._run(spooled.path.unlink, True)
         raw = await read_bounded(call, receive, self._body_limit)
+        trace.request_bytes = len(raw)
         call.has_body = bool(raw)
         call.raw_body = raw
         if raw and MULTIPART in body.media:
@@ -197,13 +214,13 @@ class Gateway(SpecMiddleware):  # type: ignore[misc]
     async def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await self._threads.run(function, *arguments)
 
-    def _checked(self, operation: Operation, reply: Reply, request_id: str) -> Reply:
+    def _checked(self, operation: Operation, reply: Reply, trace: Trace) -> Reply:
         try:
-            check(operation, reply)
+            check(operation, reply, trace.limits)
         except WrongAnswer as error:
-            log.error("wrong_answer", request_id=request_id, fault=str(error))
+            log.error("wrong_answer", request_id=trace.request_id, fault=str(error))
             wrong = Refusal("INTERNAL_ERROR", f"The answer does not follow the contract: {error}")
-            return render_refusal(wrong, request_id, operation.errors_lower)
+            return self._refuse(trace, wrong)
         return reply
 
     async def _send(self, reply: Reply, head: bool, receive: Receive, send: Send) -> None:

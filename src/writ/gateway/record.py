@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from writ.gateway.trace import Trace
 from writ.logs import write_info
 
 
-def record(
-    request_id: str, method: str, path: str, status: int, operation: str | None, seconds: float, address: str
-) -> None:
+def record(trace: Trace, status: int) -> None:
     """Write the line. The query string is left out: it may hold what nobody should read."""
     write_info(
         "request",
         {
-            "id": request_id,
-            "method": method,
-            "path": path,
+            "id": trace.request_id,
+            "method": trace.method,
+            "path": trace.path,
             "status": status,
-            "operation": operation,
-            "ms": round(seconds * 1000, 2),
-            "address": address,
+            "operation": trace.operation.id if trace.operation is not None else None,
+            "ms": round(trace.seconds * 1000, 2),
+            "address": trace.address,
         },
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ class Reply:
     headers: list[tuple[bytes, bytes]]
     body: bytes
     stream: Iterator[bytes] | AsyncIterator[bytes] | None = None
+    code: str | None = None
+    """The code of a refusal, upper case."""
 
 
 class WrongAnswer(Exception):
@@ -64,8 +66,9 @@ def render_refusal(refusal: Refusal, request_id: str, lower: bool) -> Reply:
         "errors": [_field(error, lower) for error in refusal.errors],
         "error": {"code": code, "message": refusal.message, "details": details, "request_id": request_id},
     }
-    answer = Answer(spec.status or 500, body, refusal.headers)
-    return render(answer, request_id)
+    reply = render(Answer(spec.status or 500, body, refusal.headers), request_id)
+    reply.code = refusal.code
+    return reply
 
 
 def _field(error: FieldError, lower: bool) -> dict[str, str]:
@@ -76,8 +79,8 @@ def _field(error: FieldError, lower: bool) -> dict[str, str]:
     return entry
 
 
-def check(operation: Operation, reply: Reply) -> None:
-    """Hold an answer against the contract: status, media type, required headers, schema.
+def check(operation: Operation, reply: Reply, limits: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    """Hold an answer and its `limits` headers against the contract: status, media type, headers, schema.
 
     Raises:
         WrongAnswer: it is not what the contract says.
@@ -86,7 +89,7 @@ def check(operation: Operation, reply: Reply) -> None:
     rule = answers.get(status) or answers.get(f"{status[0]}XX") or answers.get("default")
     if rule is None:
         raise WrongAnswer(f"{operation.id} answers {reply.status}, which the contract does not name")
-    names = {name.decode() for name, _ in reply.headers}
+    names = {name.decode() for name, _ in (*reply.headers, *limits)}
     lacking = [name for name in rule.required_headers if name not in names]
     if lacking:
         raise WrongAnswer(f"{operation.id} {reply.status} lacks the headers {lacking}")

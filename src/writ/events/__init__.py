@@ -1,0 +1,1 @@
+"""What others hear: the event log, its streams, and the webhooks that carry it elsewhere."""

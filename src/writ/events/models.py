@@ -1,0 +1,49 @@
+"""The table of events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from writ.store.base import Base, Json, new_id, now
+
+Sequence = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Event(Base):
+    """One thing that happened, written in the transaction of the change.
+
+    `sequence` is given out before the commit, so the later of two transactions may have the lower number.
+    `position` is given after it, by one process, without gaps: whoever saw a position has seen all before.
+    `data` is the resource as its GET shows it, `changes` by field what it was before and is now.
+    `subscription_id` is set for an event that only one webhook hears of: a test.
+    """
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index("ix_events_organization_id_position", "organization_id", "position"),
+        Index("ix_events_organization_id_type_position", "organization_id", "type", "position"),
+        Index(
+            "ix_events_without_position",
+            "sequence",
+            sqlite_where=text("position IS NULL"),
+            postgresql_where=text("position IS NULL"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+    sequence: Mapped[int] = mapped_column(Sequence, primary_key=True, autoincrement=True)
+    position: Mapped[int | None] = mapped_column(BigInteger, unique=True)
+    id: Mapped[UUID] = mapped_column(unique=True, default=new_id)
+    type: Mapped[str] = mapped_column(String(100))
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    project_id: Mapped[UUID | None] = mapped_column()
+    subject: Mapped[str] = mapped_column(String(120))
+    data: Mapped[dict[str, Any]] = mapped_column(Json)
+    changes: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    subscription_id: Mapped[UUID | None] = mapped_column()
+    created_at: Mapped[datetime] = mapped_column(default=now, index=True)

@@ -13,6 +13,11 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from writ import __version__
+from writ.client.environments import env
+from writ.client.jobs import job
+from writ.client.keys import key
+from writ.client.sites import site
+from writ.client.webhooks import webhook
 
 if TYPE_CHECKING:
     from writ.settings import Settings
@@ -27,6 +32,8 @@ EPILOG = "Every setting is a WRIT_* variable of the environment: docs/config-mat
 @click.version_option(version=__version__, message="writ %(version)s")
 def writ() -> None:
     """Writ: a control plane whose orders are jobs that are carried out once, visibly, to the end.
+
+    key, webhook, job, site and env call a running Writ (WRIT_URL) with an API key (WRIT_API_KEY).
 
     `writ up` runs all of it on this machine. On several machines run `writ migrate` once, then as many
     `writ server` and `writ worker` as there is work, with the same WRIT_DATABASE_URL, WRIT_REDIS_URL and
@@ -243,6 +250,21 @@ def reset_password(home: Path | None, email: str | None) -> None:
         click.echo(f"Error: nobody here has the e-mail {email}; name another with --email.", err=True)
         raise SystemExit(1)
     click.echo(f"The new password of {email}: {password}")
+
+
+@writ.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what makes a shell complete this command, e.g. eval "$(writ completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    assert found is not None  # noqa: S101 (click brings these three)
+    click.echo(found(writ, {}, "writ", "_WRIT_COMPLETE").source())
+
+
+for group in (key, webhook, job, site, env):
+    writ.add_command(group)
 
 
 def main() -> None:

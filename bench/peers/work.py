@@ -13,9 +13,10 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, select
 
 import writ.hosting.jobs  # noqa: F401 - registers the kinds
-from writ.access.models import LoginSession, User
+from writ.access.models import DEFAULT_ORGANIZATION_ID, LoginSession, User
 from writ.access.sessions import hash_token
-from writ.hosting.models import Environment
+from writ.gateway.sight import Sight
+from writ.hosting.models import Environment, Site
 from writ.hosting.orders import Orders
 from writ.hosting.releases import deploy_environment
 from writ.jobs import transport
@@ -25,6 +26,8 @@ from writ.store.base import now
 from writ.store.work import Store
 
 COOKIE = "session_token"
+SIGHT = Sight(DEFAULT_ORGANIZATION_ID)
+SEEN = {"organization_id": DEFAULT_ORGANIZATION_ID}
 
 
 def open_store(threads: int) -> Store:
@@ -63,6 +66,9 @@ _ENVIRONMENT = select(
     Environment.created_at,
     Environment.updated_at,
 ).where(Environment.id == bindparam("id"))
+_ENVIRONMENT = _ENVIRONMENT.join(Site, Site.id == Environment.site_id).where(
+    Site.organization_id == bindparam("organization_id")
+)
 _JOBS = (
     select(
         Job.id,
@@ -82,7 +88,7 @@ _JOBS = (
         Job.finished_at,
         Job.sequence,
     )
-    .where(Job.system == "hosting")
+    .where(Job.organization_id == bindparam("organization_id"), Job.system == "hosting")
     .order_by(Job.sequence.desc())
     .limit(bindparam("limit"))
 )
@@ -100,7 +106,7 @@ def find_user(connection: Connection, token: str) -> UUID | None:
 
 def find_environment(connection: Connection, environment_id: UUID) -> dict[str, Any] | None:
     """One environment, as the contract shows it."""
-    row = connection.execute(_ENVIRONMENT, {"id": environment_id}).mappings().one_or_none()
+    row = connection.execute(_ENVIRONMENT, {"id": environment_id} | SEEN).mappings().one_or_none()
     if row is None:
         return None
     found = dict(row)
@@ -111,7 +117,7 @@ def find_environment(connection: Connection, environment_id: UUID) -> dict[str, 
 
 def list_jobs(connection: Connection, limit: int) -> dict[str, Any]:
     """The newest jobs with their steps, as the contract shows them."""
-    rows = [dict(row) for row in connection.execute(_JOBS, {"limit": limit + 1}).mappings()]
+    rows = [dict(row) for row in connection.execute(_JOBS, {"limit": limit + 1} | SEEN).mappings()]
     jobs = rows[:limit]
     steps: dict[UUID, list[dict[str, Any]]] = {job["id"]: [] for job in jobs}
     for row in connection.execute(_STEPS, {"ids": list(steps)}).mappings():
@@ -128,4 +134,4 @@ def list_jobs(connection: Connection, limit: int) -> dict[str, Any]:
 def order_deploy(store: Store, environment_id: UUID, body: dict[str, Any], user_id: UUID | None) -> UUID:
     """Order a deploy; the job's id."""
     with store.begin() as session:
-        return deploy_environment(Orders(session, get_settings(), user_id), environment_id, body)
+        return deploy_environment(Orders(session, get_settings(), SIGHT, user_id), environment_id, body)

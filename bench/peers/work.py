@@ -26,6 +26,7 @@ from writ.store.base import now
 from writ.store.work import Store
 
 COOKIE = "session_token"
+# Every peer serves one organization, and finds rows by it as Writ does.
 SIGHT = Sight(DEFAULT_ORGANIZATION_ID)
 SEEN = {"organization_id": DEFAULT_ORGANIZATION_ID}
 
@@ -48,26 +49,27 @@ _USER = (
         LoginSession.expires_at > bindparam("at"),
     )
 )
-_ENVIRONMENT = select(
-    Environment.id,
-    Environment.site_id,
-    Environment.name,
-    Environment.slug,
-    Environment.type,
-    Environment.status,
-    Environment.hostname,
-    Environment.current_release_id,
-    Environment.source_environment_id,
-    Environment.promotion_preset,
-    Environment.fastcgi_cache_enabled,
-    Environment.redis_cache_enabled,
-    Environment.drift_status,
-    Environment.drift_checked_at,
-    Environment.created_at,
-    Environment.updated_at,
-).where(Environment.id == bindparam("id"))
-_ENVIRONMENT = _ENVIRONMENT.join(Site, Site.id == Environment.site_id).where(
-    Site.organization_id == bindparam("organization_id")
+_ENVIRONMENT = (
+    select(
+        Environment.id,
+        Environment.site_id,
+        Environment.name,
+        Environment.slug,
+        Environment.type,
+        Environment.status,
+        Environment.hostname,
+        Environment.current_release_id,
+        Environment.source_environment_id,
+        Environment.promotion_preset,
+        Environment.fastcgi_cache_enabled,
+        Environment.redis_cache_enabled,
+        Environment.drift_status,
+        Environment.drift_checked_at,
+        Environment.created_at,
+        Environment.updated_at,
+    )
+    .join(Site, Site.id == Environment.site_id)
+    .where(Environment.id == bindparam("id"), Site.organization_id == bindparam("organization_id"))
 )
 _JOBS = (
     select(

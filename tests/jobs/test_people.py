@@ -11,16 +11,13 @@ import orjson
 import pytest
 from sqlalchemy import update
 
-from tests.jobs.world import World
+from tests.jobs.world import SIGHT, World
 from writ.contract.errors import Refusal
-from writ.gateway.sight import Sight
 from writ.jobs import reading
 from writ.jobs.control import cancel_job, retry_job
 from writ.jobs.models import Job
 from writ.jobs.streaming import follow_job
-from writ.store.base import DEFAULT_ORGANIZATION_ID
 
-SIGHT = Sight(DEFAULT_ORGANIZATION_ID)
 PAGE = {"limit": 20, "sort": "-created_at"}
 
 

@@ -21,6 +21,7 @@ from writ.jobs.models import Job
 from writ.jobs.order import order
 from writ.store.base import new_id
 from writ.store.migrate import upgrade
+from writ.store.paging import MOST_ARMS
 from writ.store.work import Store
 
 HERE, ELSEWHERE = DEFAULT_ORGANIZATION_ID, UUID(int=2)
@@ -116,6 +117,11 @@ def sights(rows: Rows) -> dict[str, tuple[Sight, list[UUID]]]:
         "another organization": (Sight(ELSEWHERE), elsewhere),
         "one project": (Sight(HERE, frozenset(here[:1])), here[:1]),
         "three projects": (Sight(HERE, frozenset(here[1:])), here[1:]),
+        # More than are looked up one by one.
+        "many projects": (
+            Sight(HERE, frozenset([*here[1:], *(uuid4() for _ in range(MOST_ARMS))])),
+            here[1:],
+        ),
         "a foreign project": (Sight(HERE, frozenset([here[0], *elsewhere])), here[:1]),
         "no project": (Sight(HERE, frozenset()), []),
         "an unknown organization": (Sight(uuid4()), []),

@@ -19,6 +19,9 @@ from writ.contract.errors import Refusal
 from writ.store.base import UtcDateTime
 from writ.store.prepared import Prepared
 
+MOST_ARMS = 100
+"""How many values a list looks up one by one; SQLite refuses a union of more than 500 selects."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -98,12 +101,13 @@ def _prepare(
     column, count = arms
     if column is None:
         return Prepared(_page(statement, order, order.columns))
-    found = [statement.where(column == bindparam(f"among_{at}", type_=column.type)) for at in range(count)]
-    if count == 1:
-        return Prepared(_page(found[0], order, order.columns))
+    values = [bindparam(f"among_{at}", type_=column.type) for at in range(count)]
+    if count == 1 or count > MOST_ARMS:
+        one_of = column == values[0] if count == 1 else column.in_(values)
+        return Prepared(_page(statement.where(one_of), order, order.columns))
     # The first rows of each value, by its own index, and of those the first: with IN, databases read and sort
     # all rows of all values.
-    pages = [_page(arm, order, order.columns).subquery() for arm in found]
+    pages = [_page(statement.where(column == value), order, order.columns).subquery() for value in values]
     whole = union_all(*(select(page) for page in pages)).subquery()
     return Prepared(_page(select(whole), order, [whole.c[column.key] for column in order.columns]))
 

@@ -13,9 +13,10 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, select
 
 import writ.hosting.jobs  # noqa: F401 - registers the kinds
-from writ.access.models import LoginSession, User
+from writ.access.models import DEFAULT_ORGANIZATION_ID, LoginSession, User
 from writ.access.sessions import hash_token
-from writ.hosting.models import Environment
+from writ.gateway.sight import Sight
+from writ.hosting.models import Environment, Site
 from writ.hosting.orders import Orders
 from writ.hosting.releases import deploy_environment
 from writ.jobs import transport
@@ -25,6 +26,9 @@ from writ.store.base import now
 from writ.store.work import Store
 
 COOKIE = "session_token"
+# Every peer serves one organization, and finds rows by it as Writ does.
+SIGHT = Sight(DEFAULT_ORGANIZATION_ID)
+SEEN = {"organization_id": DEFAULT_ORGANIZATION_ID}
 
 
 def open_store(threads: int) -> Store:
@@ -45,24 +49,28 @@ _USER = (
         LoginSession.expires_at > bindparam("at"),
     )
 )
-_ENVIRONMENT = select(
-    Environment.id,
-    Environment.site_id,
-    Environment.name,
-    Environment.slug,
-    Environment.type,
-    Environment.status,
-    Environment.hostname,
-    Environment.current_release_id,
-    Environment.source_environment_id,
-    Environment.promotion_preset,
-    Environment.fastcgi_cache_enabled,
-    Environment.redis_cache_enabled,
-    Environment.drift_status,
-    Environment.drift_checked_at,
-    Environment.created_at,
-    Environment.updated_at,
-).where(Environment.id == bindparam("id"))
+_ENVIRONMENT = (
+    select(
+        Environment.id,
+        Environment.site_id,
+        Environment.name,
+        Environment.slug,
+        Environment.type,
+        Environment.status,
+        Environment.hostname,
+        Environment.current_release_id,
+        Environment.source_environment_id,
+        Environment.promotion_preset,
+        Environment.fastcgi_cache_enabled,
+        Environment.redis_cache_enabled,
+        Environment.drift_status,
+        Environment.drift_checked_at,
+        Environment.created_at,
+        Environment.updated_at,
+    )
+    .join(Site, Site.id == Environment.site_id)
+    .where(Environment.id == bindparam("id"), Site.organization_id == bindparam("organization_id"))
+)
 _JOBS = (
     select(
         Job.id,
@@ -82,7 +90,7 @@ _JOBS = (
         Job.finished_at,
         Job.sequence,
     )
-    .where(Job.system == "hosting")
+    .where(Job.organization_id == bindparam("organization_id"), Job.system == "hosting")
     .order_by(Job.sequence.desc())
     .limit(bindparam("limit"))
 )
@@ -100,7 +108,7 @@ def find_user(connection: Connection, token: str) -> UUID | None:
 
 def find_environment(connection: Connection, environment_id: UUID) -> dict[str, Any] | None:
     """One environment, as the contract shows it."""
-    row = connection.execute(_ENVIRONMENT, {"id": environment_id}).mappings().one_or_none()
+    row = connection.execute(_ENVIRONMENT, {"id": environment_id} | SEEN).mappings().one_or_none()
     if row is None:
         return None
     found = dict(row)
@@ -111,7 +119,7 @@ def find_environment(connection: Connection, environment_id: UUID) -> dict[str, 
 
 def list_jobs(connection: Connection, limit: int) -> dict[str, Any]:
     """The newest jobs with their steps, as the contract shows them."""
-    rows = [dict(row) for row in connection.execute(_JOBS, {"limit": limit + 1}).mappings()]
+    rows = [dict(row) for row in connection.execute(_JOBS, {"limit": limit + 1} | SEEN).mappings()]
     jobs = rows[:limit]
     steps: dict[UUID, list[dict[str, Any]]] = {job["id"]: [] for job in jobs}
     for row in connection.execute(_STEPS, {"ids": list(steps)}).mappings():
@@ -128,4 +136,4 @@ def list_jobs(connection: Connection, limit: int) -> dict[str, Any]:
 def order_deploy(store: Store, environment_id: UUID, body: dict[str, Any], user_id: UUID | None) -> UUID:
     """Order a deploy; the job's id."""
     with store.begin() as session:
-        return deploy_environment(Orders(session, get_settings(), user_id), environment_id, body)
+        return deploy_environment(Orders(session, get_settings(), SIGHT, user_id), environment_id, body)

@@ -339,7 +339,7 @@ GENERAL: dict[str, tuple[str, Callable[[Scene, Operation], Any], Callable[[Opera
 """What every operation refuses: how, with which code, and the operations to which it does not apply."""
 
 GENERAL_NOT_PROVOKED = {
-    "FORBIDDEN": "the one role there is may do everything",
+    "FORBIDDEN": "only a key that is confined to projects: test_a_confined_key_is_told_why_it_makes_no_site",
     "RATE_LIMITED": "only wrong passwords are limited: test_too_many_wrong_passwords",
     "INTERNAL_ERROR": "it is a fault of the program, and none is known",
     "SERVICE_UNAVAILABLE": "the tests of chaos take database and disk away",

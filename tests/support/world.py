@@ -29,6 +29,7 @@ import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
 from writ.access.key_text import hash_key, make_key
 from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, User
 from writ.access.roles import SCOPES_OF_PRESET
+from writ.gateway.sight import Sight
 from writ.hosting import backups, domains, environments, releases, sites
 from writ.hosting.models import Backup, Domain, Environment, Node, Site, Upload
 from writ.hosting.orders import Orders
@@ -128,7 +129,7 @@ class World:
             order.new_id = lambda: job_id
         try:
             with self.store.begin() as session:
-                yield Orders(session, self.settings)
+                yield Orders(session, self.settings, Sight(DEFAULT_ORGANIZATION_ID))
         finally:
             order.new_id = make_id
             transport.use(None, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, select
 from writ_contract.errors import ADDRESS_NOT_ALLOWED, API_KEY_EXPIRED, API_KEY_INVALID, API_KEY_REVOKED
@@ -12,7 +13,7 @@ from writ_contract.errors import ADDRESS_NOT_ALLOWED, API_KEY_EXPIRED, API_KEY_I
 from writ.access.key_text import read_key
 from writ.access.key_use import USE_INTERVAL, KeyUse
 from writ.access.models import ApiKey, User
-from writ.access.roles import SCOPES_OF_ROLE
+from writ.access.roles import SCOPES_IN_PROJECTS, SCOPES_OF_ROLE
 from writ.contract.errors import Refusal
 from writ.gateway.call import Actor
 from writ.store.base import now
@@ -44,7 +45,8 @@ _FIND = Prepared(
 def find_key(connection: Connection, text: str, address: str, use: KeyUse, store: Store) -> Actor:
     """Who calls with this key from this network address. One select, and nothing is kept between requests.
 
-    The scopes are those of the key that its maker has as well. Raises Refusal API_KEY_INVALID for a text that
+    The scopes are those of the key that its maker has as well, and of a key that is confined to projects only
+    those of systems whose rows belong to projects. Raises Refusal API_KEY_INVALID for a text that
     is no key of this server (a mistyped one costs no select); API_KEY_REVOKED, API_KEY_EXPIRED and
     ADDRESS_NOT_ALLOWED only to whoever has the whole key.
     """
@@ -69,14 +71,17 @@ def find_key(connection: Connection, text: str, address: str, use: KeyUse, store
         raise Refusal(ADDRESS_NOT_ALLOWED)
     if used is None or used <= at - USE_INTERVAL:
         use.note(store, key.id, at)
+    scopes = SCOPES_OF_ROLE[role].intersection(permissions["scopes"])
+    projects = permissions.get("projects")
     return Actor(
         id=user_id,
         kind="key",
         email=email,
         role=role,
-        scopes=SCOPES_OF_ROLE[role].intersection(permissions["scopes"]),
+        scopes=scopes if projects is None else scopes & SCOPES_IN_PROJECTS,
         organization_id=organization,
         key_id=key.id,
+        projects=None if projects is None else frozenset(map(UUID, projects)),
     )
 
 

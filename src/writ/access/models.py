@@ -9,16 +9,13 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
+from writ.store.base import DEFAULT_ORGANIZATION_ID as DEFAULT_ORGANIZATION_ID
 from writ.store.base import Base, UtcDateTime, new_id, now
 
 EMAIL_MAX_CHARACTERS = 254
 """The longest address that fits into an SMTP path (RFC 5321, 4.5.3.1.3), as in the contract."""
 
 USER_AGENT_MAX_CHARACTERS = 200
-
-
-DEFAULT_ORGANIZATION_ID = UUID(int=1)
-"""The organization to which everybody belongs who was put into no other; the migrations make it."""
 
 
 class Organization(Base):
@@ -68,8 +65,9 @@ class LoginSession(Base):
 class ApiKey(Base):
     """What a program calls with. Holds the SHA-256 of the key, never the key (see `key_text` for its form).
 
-    Its scopes are `permissions["scopes"]`. After a regeneration `previous_api_key` is the hash of the key
-    before, which is good until `previous_expires_at`. `last_used_at` is exact to the minute.
+    Its scopes are `permissions["scopes"]`, the sites that it is confined to `permissions["projects"]` (their
+    ids as texts; not there when it is confined to none). After a regeneration `previous_api_key` is the hash
+    of the key before, which is good until `previous_expires_at`. `last_used_at` is exact to the minute.
     """
 
     __tablename__ = "api_keys"

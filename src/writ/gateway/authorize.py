@@ -16,8 +16,11 @@ def authorize(call: Call) -> None:
     if not needed or (call.actor is not None and needed <= call.actor.scopes):
         return
     missing = sorted(needed - (call.actor.scopes if call.actor is not None else frozenset()))
+    message = f"This needs the scope {', '.join(missing)}, which the credential does not have."
+    if call.actor is not None and call.actor.projects is not None:
+        message += " A key that is confined to projects has no scope that reaches beyond them."
     raise Refusal(
         "AUTH_SCOPE_MISSING",
-        f"This needs the scope {', '.join(missing)}, which the credential does not have.",
+        message,
         details={"required_scope": missing},
     )

@@ -25,7 +25,7 @@ BUILT = (
 
 
 def _reorder(rule: Callable[[Orders, Job], UUID]) -> Callable[[Session, Job], UUID]:
-    return lambda session, job: rule(orders_again(session, job.id, job.created_by), job)
+    return lambda session, job: rule(orders_again(session, job), job)
 
 
 def _environment(job: Job) -> UUID:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from writ.gateway.call import Spooled
+from writ.gateway.sight import Sight
 from writ.hosting.models import Upload
 from writ.jobs.models import QUEUED, RUNNING, Job
 from writ.settings import Settings
@@ -23,15 +24,22 @@ FORGOTTEN_AT_ONCE = 20
 
 
 def keep_upload(
-    session: Session, files: FileStore, settings: Settings, body: Spooled, created_by: UUID | None
+    session: Session,
+    sight: Sight,
+    files: FileStore,
+    settings: Settings,
+    body: Spooled,
+    created_by: UUID | None,
 ) -> dict[str, Any]:
     """Keep an archive that was streamed to the disk; its row and the answer of the contract."""
     upload = Upload(
         id=new_id(),
+        organization_id=sight.organization_id,
         media_type=body.media_type,
         sha256=body.sha256,
         size=body.size,
         created_by=created_by,
+        key_id=sight.key_id,
     )
     body.path.replace(files.path(KIND_OF_FILE, upload.id))
     session.add(upload)

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from writ.contract.errors import Refusal
+from writ.gateway.sight import Sight
 from writ.jobs.ending import settle
 from writ.jobs.kinds import REGISTRY
 from writ.jobs.ledger import LogLine, write_log
@@ -17,7 +18,7 @@ from writ.jobs.reading import not_found
 from writ.store.base import now
 
 
-def cancel_job(session: Session, job_id: UUID) -> None:
+def cancel_job(session: Session, sight: Sight, job_id: UUID) -> None:
     """Cancel a job: at once while it has never begun; else its worker stops it and undoes what was done.
 
     Asking twice is asking once.
@@ -25,7 +26,7 @@ def cancel_job(session: Session, job_id: UUID) -> None:
     Raises:
         Refusal: JOB_NOT_FOUND, JOB_NOT_CANCELLABLE when it has ended.
     """
-    job = _lock(session, job_id)
+    job = _lock(session, sight, job_id)
     if job.status in FINAL:
         raise Refusal("JOB_NOT_CANCELLABLE", details={"status": job.status})
     moment = now()
@@ -43,13 +44,16 @@ def cancel_job(session: Session, job_id: UUID) -> None:
     session.flush()
 
 
-def retry_job(session: Session, job_id: UUID, *, created_by: UUID | None = None) -> UUID:
+def retry_job(session: Session, sight: Sight, job_id: UUID, *, created_by: UUID | None = None) -> UUID:
     """Order a failed or cancelled job again, by the rules of its system; returns the new job's id.
+
+    The new job belongs to the organization of the old one. Who sees a job may have it done again as it was
+    ordered, also with an upload that they would not see.
 
     Raises:
         Refusal: JOB_NOT_FOUND, JOB_NOT_RETRYABLE, or what the system's rules say.
     """
-    job = _lock(session, job_id)
+    job = _lock(session, sight, job_id)
     kind = REGISTRY.get(job.kind)
     if job.status not in (FAILED, CANCELLED) or kind is None:
         raise Refusal("JOB_NOT_RETRYABLE", details={"status": job.status})
@@ -59,6 +63,7 @@ def retry_job(session: Session, job_id: UUID, *, created_by: UUID | None = None)
         new = order(
             session,
             kind.name,
+            organization_id=job.organization_id,
             locks=job.locks,
             parameters=job.parameters,
             site_id=job.site_id,
@@ -69,9 +74,10 @@ def retry_job(session: Session, job_id: UUID, *, created_by: UUID | None = None)
     return new
 
 
-def _lock(session: Session, job_id: UUID) -> Job:
+def _lock(session: Session, sight: Sight, job_id: UUID) -> Job:
     """The job's row, locked: its worker waits with its next write until this unit of work is done."""
-    job = session.scalars(select(Job).where(Job.id == job_id).with_for_update()).one_or_none()
-    if job is None:
+    seen = select(Job).where(Job.id == job_id, Job.organization_id == sight.organization_id)
+    job = session.scalars(seen.with_for_update()).one_or_none()
+    if job is None or not sight.shows(job.site_id):
         raise not_found(job_id)
     return job

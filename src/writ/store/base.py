@@ -14,6 +14,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
+DEFAULT_ORGANIZATION_ID = UUID(int=1)
+"""The organization of what the system makes, and of all who were put into no other. Migrations make it."""
+
 Json = JSON().with_variant(JSONB(), "postgresql")
 """A JSON value: JSONB on PostgreSQL, text on SQLite."""
 

@@ -1,0 +1,344 @@
+"""Every operation of the contract with every kind of caller: who may, who may not, and who sees what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from tests.conformance.contract import OPERATIONS, Operation, check_answer, encode
+from tests.support.cast import (
+    ELSEWHERE,
+    FOREIGN_ENVIRONMENT,
+    FOREIGN_JOB,
+    FOREIGN_SITE,
+    OTHER_JOB,
+    OTHERS,
+    Cast,
+)
+from tests.support.scene import Scene
+from tests.support.world import (
+    BACKUP,
+    OTHER_BACKUP,
+    OTHER_ENVIRONMENT,
+    OTHER_SITE,
+    PRODUCTION,
+    RELEASE,
+    SITE,
+    STAGING,
+    UNKNOWN,
+    UPLOAD,
+)
+from writ.access.roles import KNOWN_SCOPES, SCOPES_IN_PROJECTS, SCOPES_OF_ROLE
+from writ.store.base import Base
+
+EXCEPTIONS: dict[tuple[str, str], str] = {
+    ("login", "nobody"): "it is how a person gets a credential",
+    ("logout", "without its scopes"): "whoever has a session may end it",
+    ("create_api_key", "with exactly its scopes"): "nobody gives scopes that they do not have",
+    ("replace_api_key", "with exactly its scopes"): "as create_api_key",
+    ("regenerate_api_key", "with exactly its scopes"): "as create_api_key",
+    ("create_site", "confined"): "403: the key would not see the site that it makes",
+    ("create_site", "confined elsewhere"): "403: the key would not see the site that it makes",
+}
+"""(operation, caller) where the rule of the caller does not hold, and why. It may only shrink."""
+
+
+def scopes_of(operation: Operation) -> frozenset[str]:
+    return frozenset(operation.raw["x-scopes"])
+
+
+@pytest.fixture(scope="module")
+def cast(built_scene: Scene) -> Cast:
+    return Cast(built_scene, {operation.id: scopes_of(operation) for operation in OPERATIONS.values()})
+
+
+@dataclass
+class Walk:
+    """Calls operations, and collects where the rule of a caller does not hold."""
+
+    scene: Scene
+    caller: str
+    deviations: dict[str, str] = field(default_factory=dict)
+
+    def call(
+        self, operation: Operation, headers: dict[str, str], query: Any = None, path: str | None = None
+    ) -> httpx.Response:
+        """The operation with its first example, without the scene's own cookie."""
+        media, content = next(((m, encode(m, v)) for _, m, v in operation.bodies()), (None, None))
+        with httpx.Client(base_url=self.scene.stranger.base_url, timeout=30) as client:
+            answer = client.request(
+                operation.method,
+                path or operation.path_with(),
+                params=query,
+                content=content,
+                headers={**headers, **({"Content-Type": media} if media else {})},
+            )
+        check_answer(operation, answer)
+        assert answer.status_code < 500, f"{operation.id} as {self.caller}: {answer.text}"
+        return answer
+
+    def expect(self, operation: Operation, answer: httpx.Response, status: int, code: str = "") -> None:
+        """Note an answer that is not the one that the caller's rule says."""
+        found = answer.status_code
+        if found != status or (code and answer.json()["code"] != code):
+            self.deviations[operation.id] = f"{found} instead of {status} {code}: {answer.text[:300]}"
+
+    def end(self) -> None:
+        """Hold what was noted against the list of exceptions."""
+        excused = {operation_id for operation_id, caller in EXCEPTIONS if caller == self.caller}
+        new = {it: why for it, why in self.deviations.items() if it not in excused}
+        assert not new, f"as {self.caller}: {new}"
+        needless = sorted(excused - set(self.deviations))
+        assert not needless, f"the rule holds for {needless} as {self.caller}: take them off EXCEPTIONS"
+
+
+@pytest.fixture
+def walk(scene: Scene, cast: Cast, request: pytest.FixtureRequest) -> Iterator[Walk]:
+    """A walk over all operations, whose exceptions are looked at when it is over."""
+    walk = Walk(scene, getattr(request, "param", ""))
+    yield walk
+    walk.end()
+
+
+def needing_login() -> list[Operation]:
+    return [operation for operation in OPERATIONS.values() if operation.needs_login]
+
+
+def put_back_after(walk: Walk, operations: Iterable[Operation]) -> Iterator[Operation]:
+    """The operations, each of which finds the world as it was made."""
+    for operation in operations:
+        yield operation
+        if operation.method != "GET":
+            walk.scene.put_back()
+
+
+def test_the_exceptions_are_of_the_contract_and_no_more_than_they_were() -> None:
+    unknown = {operation_id for operation_id, _ in EXCEPTIONS} - set(OPERATIONS)
+    assert not unknown, f"{unknown} are no operations any more: take them off EXCEPTIONS"
+    assert len(EXCEPTIONS) <= 7, "the list of exceptions may only shrink"
+
+
+@pytest.mark.requirement("S1-13")
+@pytest.mark.parametrize("walk", ["nobody"], indirect=True)
+def test_without_a_credential_everything_is_401(walk: Walk) -> None:
+    for operation in OPERATIONS.values():
+        walk.expect(operation, walk.call(operation, {}), 401, "unauthorized")
+
+
+@pytest.mark.requirement("S1-13", "S2-33")
+@pytest.mark.parametrize("walk", sorted(SCOPES_OF_ROLE), indirect=True)
+def test_a_person_does_what_the_role_says(walk: Walk, cast: Cast) -> None:
+    allowed = SCOPES_OF_ROLE[walk.caller]
+    for operation in put_back_after(walk, needing_login()):
+        answer = walk.call(operation, cast.roles[walk.caller])
+        if scopes_of(operation) <= allowed:
+            walk.expect(operation, answer, operation.success)
+        else:
+            walk.expect(operation, answer, 403, "auth_scope_missing")
+            missing = answer.json()["error"]["details"]["required_scope"]
+            assert missing == sorted(scopes_of(operation) - allowed), operation.id
+
+
+@pytest.mark.requirement("S1-13", "S1-46")
+@pytest.mark.parametrize("walk", ["with exactly its scopes"], indirect=True)
+def test_a_key_with_exactly_the_scopes_is_enough(walk: Walk, cast: Cast) -> None:
+    for operation in put_back_after(walk, needing_login()):
+        scopes = scopes_of(operation)
+        if scopes:
+            walk.expect(operation, walk.call(operation, cast.with_scopes[scopes]), operation.success)
+
+
+@pytest.mark.requirement("S1-13", "S1-46")
+@pytest.mark.parametrize("walk", ["without its scopes"], indirect=True)
+def test_a_key_with_all_other_scopes_is_not(walk: Walk, cast: Cast) -> None:
+    any_other = next(iter(cast.without.values()))
+    for operation in put_back_after(walk, needing_login()):
+        answer = walk.call(operation, cast.without.get(scopes_of(operation), any_other))
+        walk.expect(operation, answer, 403, "auth_scope_missing")
+
+
+def ids_of_others(scene: Scene, mine: Iterable[UUID], organization: UUID | None = None) -> set[str]:
+    """The ids of all rows, as they are shown, but for these and for those of the organization."""
+    found = set[str]()
+    with scene.store.read() as connection:
+        for table in Base.metadata.sorted_tables:
+            if "id" in table.columns and table.name not in ("organizations", "users"):
+                ids = select(table.columns["id"])
+                if organization is not None and "organization_id" in table.columns:
+                    ids = ids.where(table.columns["organization_id"] != organization)
+                found |= {str(row_id) for row_id in connection.execute(ids).scalars()}
+    return found - {str(row_id) for row_id in mine}
+
+
+def _said(answer: httpx.Response, path: str) -> tuple[int, str, str]:
+    message = answer.json()["message"]
+    for part in path.split("/"):
+        message = message.replace(f" {part}.", " it.")
+    return answer.status_code, answer.json()["code"], message
+
+
+def walk_outside(walk: Walk, headers: dict[str, str], reach: frozenset[str], others: set[str]) -> None:
+    """What is not in sight is 404 as if it were not there, lists are without it; no scope reaches further."""
+    assert others
+    for operation in put_back_after(walk, needing_login()):
+        unknown = {p["name"]: str(UNKNOWN) for p in operation.parameters if p["in"] == "path"}
+        for query in [None, operation.query()] if operation.query() else [None]:
+            answer = walk.call(operation, headers, query)
+            if not scopes_of(operation) <= reach:
+                walk.expect(operation, answer, 403, "auth_scope_missing")
+            elif unknown:
+                walk.expect(operation, answer, 404)
+                if answer.status_code == 404:
+                    gone = walk.call(operation, headers, query, operation.path_with(**unknown))
+                    assert _said(answer, operation.path_with()) == _said(gone, operation.path_with(**unknown))
+            else:
+                walk.expect(operation, answer, operation.success)
+            if answer.status_code < 300:
+                leaked = [row_id for row_id in others if row_id in answer.text]
+                assert not leaked, f"{operation.id} as {walk.caller} shows {leaked}"
+
+
+@pytest.mark.requirement("S3-15")
+@pytest.mark.parametrize("walk", ["foreign"], indirect=True)
+def test_a_key_of_another_organization_sees_nothing_of_this_one(walk: Walk, cast: Cast) -> None:
+    others = ids_of_others(walk.scene, [FOREIGN_ENVIRONMENT], ELSEWHERE)
+    walk_outside(walk, cast.foreign, KNOWN_SCOPES, others)
+
+
+@pytest.mark.requirement("S3-15")
+@pytest.mark.parametrize("walk", ["confined"], indirect=True)
+def test_a_key_that_is_confined_to_a_site_sees_nothing_of_another(walk: Walk, cast: Cast) -> None:
+    walk_outside(walk, cast.confined, SCOPES_IN_PROJECTS, ids_of_others(walk.scene, OTHERS))
+
+
+@pytest.mark.requirement("S3-15")
+@pytest.mark.parametrize("walk", ["confined elsewhere"], indirect=True)
+def test_a_key_that_names_a_foreign_site_does_not_see_it(walk: Walk, cast: Cast) -> None:
+    """Its organization is the border, whatever the row of the key says."""
+    others = ids_of_others(walk.scene, [FOREIGN_ENVIRONMENT], ELSEWHERE)
+    walk_outside(walk, cast.confined_elsewhere, SCOPES_IN_PROJECTS, others)
+
+
+@pytest.mark.parametrize("walk", ["at home"], indirect=True)
+def test_these_keys_see_what_is_theirs(walk: Walk, cast: Cast) -> None:
+    """Else it would prove nothing that they see nothing else."""
+    for headers, site, environment, job, backups in (
+        (cast.confined, OTHER_SITE, OTHER_ENVIRONMENT, OTHER_JOB, [str(OTHER_BACKUP)]),
+        (cast.foreign, FOREIGN_SITE, FOREIGN_ENVIRONMENT, FOREIGN_JOB, []),
+        (cast.confined_elsewhere, FOREIGN_SITE, FOREIGN_ENVIRONMENT, FOREIGN_JOB, []),
+    ):
+        with httpx.Client(base_url=walk.scene.stranger.base_url, headers=headers) as client:
+
+            def listed(path: str) -> list[str]:
+                return [row["id"] for row in client.get(path).json()["data"]]
+
+            assert listed("/sites") == [str(site)]
+            assert listed("/jobs") == listed(f"/jobs?site_id={site}") == [str(job)]
+            assert listed(f"/jobs?environment_id={environment}") == [str(job)]
+            assert listed(f"/sites/{site}/environments") == [str(environment)]
+            assert listed(f"/environments/{environment}/backups") == backups
+            counted = client.get("/metrics").json()
+            assert (counted["sites_total"], counted["jobs_running"]) == (1, 0)
+            for path in (f"/sites/{site}", f"/environments/{environment}", f"/jobs/{job}"):
+                assert client.get(path).status_code == 200, path
+            assert client.post(f"/environments/{environment}/cache/purge").status_code == 202
+            placed = listed("/jobs")[0]
+            assert client.post(f"/jobs/{placed}/cancel").status_code == 202
+            again = client.post(f"/jobs/{placed}/retry")
+            assert client.get(f"/jobs/{again.json()['job_id']}").status_code == 200
+            sent = client.post("/uploads", content=b"PK", headers={"Content-Type": "application/zip"}).json()
+            deploy = {"source_type": "upload", "source_ref": sent["upload_id"]}
+            assert client.post(f"/environments/{environment}/deploy", json=deploy).status_code == 202
+            if site == FOREIGN_SITE:
+                assert walk.scene.client.get(f"/jobs/{again.json()['job_id']}").status_code == 404
+        walk.scene.put_back()
+
+
+REFERENCES: dict[str, tuple[str, dict[str, Any], dict[str, str], int, str]] = {
+    "promote to it": (
+        "environments/{environment}/promote",
+        {"promotion_preset": "code"},
+        {"target_environment_id": str(PRODUCTION)},
+        404,
+        "environment_not_found",
+    ),
+    "clone it": (
+        "sites/{site}/environments",
+        {"name": "x", "slug": "x", "type": "staging"},
+        {"source_environment_id": str(STAGING)},
+        404,
+        "environment_not_found",
+    ),
+    "restore from it": (
+        "environments/{environment}/restore",
+        {},
+        {"backup_id": str(BACKUP)},
+        404,
+        "backup_not_found",
+    ),
+    "roll back to it": (
+        "environments/{environment}/rollback",
+        {},
+        {"release_id": str(RELEASE)},
+        404,
+        "release_not_found",
+    ),
+    "deploy it": (
+        "environments/{environment}/deploy",
+        {"source_type": "upload"},
+        {"source_ref": str(UPLOAD)},
+        422,
+        "upload_unknown",
+    ),
+    "import it": ("sites/{site}/import", {}, {"archive_url": f"upload:{UPLOAD}"}, 422, "upload_unknown"),
+}
+"""Orders on what is in sight that name something that is not: path, body, what is named, and the refusal."""
+
+
+@pytest.mark.requirement("S3-15")
+@pytest.mark.parametrize("way", REFERENCES)
+def test_an_order_cannot_name_what_is_not_in_sight(scene: Scene, cast: Cast, way: str) -> None:
+    path, body, named, status, code = REFERENCES[way]
+    for headers, site, environment in (
+        (cast.confined, OTHER_SITE, OTHER_ENVIRONMENT),
+        (cast.foreign, FOREIGN_SITE, FOREIGN_ENVIRONMENT),
+    ):
+        said = []
+        for reference in (named, {name: _unknown(value) for name, value in named.items()}):
+            answer = httpx.post(
+                f"{scene.stranger.base_url}{path.format(site=site, environment=environment)}",
+                json=body | reference,
+                headers=headers,
+            )
+            assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+            ((_, row_id),) = reference.items()
+            said.append(answer.json()["message"].replace(row_id.removeprefix("upload:"), ""))
+        assert said[0] == said[1], "what is not in sight is told apart from what is not there"
+
+
+def _unknown(reference: str) -> str:
+    return f"upload:{UNKNOWN}" if reference.startswith("upload:") else str(UNKNOWN)
+
+
+def test_a_confined_key_is_told_why_it_makes_no_site(scene: Scene, cast: Cast) -> None:
+    answer = httpx.post(
+        f"{scene.stranger.base_url}sites", json={"name": "x", "slug": "x"}, headers=cast.confined
+    )
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    assert "confined to projects" in answer.json()["message"]
+
+
+def test_a_slug_that_is_taken_elsewhere_is_taken_and_tells_nothing_more(scene: Scene, cast: Cast) -> None:
+    """Hostnames are made of slugs, and the node has each once."""
+    answer = httpx.post(
+        f"{scene.stranger.base_url}sites", json={"name": "x", "slug": "example-shop"}, headers=cast.foreign
+    )
+    assert (answer.status_code, answer.json()["code"]) == (409, "site_slug_taken")
+    assert str(SITE) not in answer.text
+    assert "Example shop" not in answer.text

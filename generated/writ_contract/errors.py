@@ -65,6 +65,7 @@ UNSUPPORTED_FORMAT = "UNSUPPORTED_FORMAT"
 VALIDATION_ERROR = "VALIDATION_ERROR"
 CURSOR_INVALID = "CURSOR_INVALID"
 EXPIRY_NOT_AHEAD = "EXPIRY_NOT_AHEAD"
+SCALE_BELOW_AMOUNT = "SCALE_BELOW_AMOUNT"
 SOURCE_REF_INVALID = "SOURCE_REF_INVALID"
 SOURCE_NOT_ALLOWED = "SOURCE_NOT_ALLOWED"
 UPLOAD_UNKNOWN = "UPLOAD_UNKNOWN"
@@ -354,6 +355,12 @@ ERRORS: dict[str, ErrorSpec] = {
         422,
         "The time at which the API key would end is not ahead.",
         "Give a time to come, or leave expires_at out.",
+    ),
+    "SCALE_BELOW_AMOUNT": ErrorSpec(
+        "SCALE_BELOW_AMOUNT",
+        422,
+        "The amount of the rate policy would grow to less than it is.",
+        "Give a scales_to of at least amount, or leave it out.",
     ),
     "SOURCE_REF_INVALID": ErrorSpec(
         "SOURCE_REF_INVALID",

@@ -10,7 +10,7 @@ from uuid import UUID
 from redis import Redis
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from writ_contract.errors import RATE_POLICY_EXISTS, RATE_POLICY_NOT_FOUND
+from writ_contract.errors import RATE_POLICY_EXISTS, RATE_POLICY_NOT_FOUND, SCALE_BELOW_AMOUNT
 
 from writ.access.key_rules import organization_of
 from writ.access.models import DEFAULT_ORGANIZATION_ID
@@ -28,7 +28,7 @@ _PLACE = ("subject", "surface", "rate_class", "tier", "window_seconds")
 def create_policy(session: Session, redis: Redis, actor: Actor, body: Mapping[str, Any]) -> UUID:
     """Add a policy to the actor's organization; it is in force with the next request. Its id.
 
-    Raises Refusal RATE_POLICY_EXISTS, VALIDATION_ERROR.
+    Raises Refusal RATE_POLICY_EXISTS, SCALE_BELOW_AMOUNT, VALIDATION_ERROR.
     """
     organization = organization_of(actor)
     settings = _settings(organization, body)
@@ -45,7 +45,7 @@ def replace_policy(
 ) -> None:
     """Replace everything that a policy says.
 
-    Raises Refusal RATE_POLICY_NOT_FOUND, RATE_POLICY_EXISTS, VALIDATION_ERROR.
+    Raises Refusal RATE_POLICY_NOT_FOUND, RATE_POLICY_EXISTS, SCALE_BELOW_AMOUNT, VALIDATION_ERROR.
     """
     policy = _find(session, actor, policy_id)
     settings = _settings(policy.organization_id, body)
@@ -109,14 +109,14 @@ def _settings(organization: UUID, body: Mapping[str, Any]) -> dict[str, Any]:
     except ValueError as error:
         faults.append(FieldError("/body/window", "format", str(error)))
     scales_to = body.get("scales_to")
-    if scales_to is not None and scales_to < body["amount"]:
-        faults.append(FieldError("/body/scales_to", "minimum", "is less than amount"))
     if body["subject"] == "address" and organization != DEFAULT_ORGANIZATION_ID:
         faults.append(
             FieldError("/body/subject", "enum", "addresses are limited by the server's own organization")
         )
     if faults:
         raise refuse(faults)
+    if scales_to is not None and scales_to < body["amount"]:
+        raise Refusal(SCALE_BELOW_AMOUNT, field="/body/scales_to")
     return {
         "subject": body["subject"],
         "surface": body.get("surface", ANY),

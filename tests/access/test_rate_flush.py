@@ -1,4 +1,4 @@
-"""The hours of keys, from Redis into the table, and policies on their way into the limiter; on both databases."""
+"""The hours of keys, from Redis into the table, and policies, from the table into the limiter."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def hours(store: Store) -> dict[UUID, int]:
 
 @pytest.mark.requirement("S3-74", "S3-75", "S3-76", "S3-77", "S3-78", "S3-212", "S3-214")
 def test_hours_are_written_again_and_again(store: Store, ada: User, redis_server: RedisServer) -> None:
-    limiter = RedisLimiter(redis_server.url, lambda: [], DEFAULT_ORGANIZATION_ID)
+    limiter = RedisLimiter(redis_server.url, list, DEFAULT_ORGANIZATION_ID)
     one, two = make_key(store, ada), make_key(store, ada)
     assert one.key_id
     assert two.key_id

@@ -359,7 +359,7 @@ GENERAL: dict[str, tuple[str, Callable[[Scene, Operation], Any], Callable[[Opera
 
 GENERAL_NOT_PROVOKED = {
     "FORBIDDEN": "the one role there is may do everything",
-    "RATE_LIMITED": "only wrong passwords are limited: test_too_many_wrong_passwords",
+    "RATE_LIMITED": "here limits are out of reach: tests/access/test_rate_policies_http.py meets them",
     "INTERNAL_ERROR": "it is a fault of the program, and none is known",
     "SERVICE_UNAVAILABLE": "the tests of chaos take database and disk away",
 }

@@ -11,9 +11,8 @@ import hashlib
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import structlog
@@ -56,8 +55,7 @@ class RedisGone(Exception):
     """Redis does not answer, or did not a moment ago."""
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(NamedTuple):
     """What was found for one rule: its amount now, what remains, when it is reset (milliseconds since 1970),
     and for how many milliseconds it refuses.
     """
@@ -68,8 +66,7 @@ class Count:
     wait: int
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What Redis said: `now` in milliseconds since 1970, one count a rule, and the value that was read."""
 
     status: int

@@ -22,14 +22,12 @@ def headers_of(counted: Sequence[Counted], counts: Sequence[Count], now: int) ->
     """
     if not counts:
         return []
-    at = tightest(counted, counts)
-    count = counts[at]
+    count = counts[tightest(counted, counts)]
     policies, states = [], []
-    for each, found in zip(counted, counts, strict=True):
+    for each, (amount, remaining, reset, wait) in zip(counted, counts, strict=True):
         name = each.rule.name
-        policies.append(f'"{name}";q={found.amount};w={each.rule.seconds}')
-        wait = found.wait or found.reset - now
-        states.append(f'"{name}";r={found.remaining};t={-(-wait // 1000)}')
+        policies.append(f'"{name}";q={amount};w={each.rule.seconds}')
+        states.append(f'"{name}";r={remaining};t={-(-(wait or reset - now) // 1000)}')
     reset = max(count.reset, now + count.wait)
     return [
         (b"x-ratelimit-limit", b"%d" % count.amount),
@@ -42,14 +40,12 @@ def headers_of(counted: Sequence[Counted], counts: Sequence[Count], now: int) ->
 
 def tightest(counted: Sequence[Counted], counts: Sequence[Count]) -> int:
     """The index of the rule that a client has to mind first."""
-    return min(
-        range(len(counts)),
-        key=lambda at: (
-            -counts[at].wait,
-            counted[at].rule.is_burst and counts[at].remaining > 0,
-            counts[at].remaining,
-        ),
-    )
+    best, at = None, 0
+    for index, (_, remaining, _, wait) in enumerate(counts):
+        order = (-wait, counted[index].rule.is_burst and remaining > 0, remaining)
+        if best is None or order < best:
+            best, at = order, index
+    return at
 
 
 def refusal_of(counted: Sequence[Counted], counts: Sequence[Count], now: int) -> Refusal:

@@ -14,7 +14,7 @@ from writ.gateway.limits.subjects import Subjects
 
 _HOUR_SECONDS = 3600
 _KEPT = 20_000
-"""Demands kept in a process: a few for each key in use."""
+"""The most that is kept of each kind in a process: a few demands for each key in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,8 @@ class Book:
         key = (kinds, organization, surface, rate_class, tier, own)
         rules = self._plans.get(key)
         if rules is None:
+            if len(self._plans) >= _KEPT:
+                self._plans.clear()
             rules = self._plans[key] = self._make(key[0], organization, surface, rate_class, tier, dict(own))
         ids = dict(subjects)
         return tuple(Counted(rule, ids[rule.subject]) for rule in rules)

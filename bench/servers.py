@@ -107,6 +107,7 @@ class Server(Child):
             WRIT_DATABASE_URL=f"sqlite:///{folder / 'writ.db'}",
             WRIT_REDIS_URL=redis_url,
             WRIT_SITES_PORT="8081",
+            WRIT_RATE_LIMIT_FACTOR="10000",  # the cost of counting is measured, not the limit
             **variables,
         )
         super().__init__(pinned(SERVER_CORE, argv), settings, folder / f"{name}.log")

@@ -23,6 +23,8 @@ class KeyScope(StrEnum):
     JOBS_WRITE = "jobs.write"
     KEYS_READ = "keys.read"
     KEYS_WRITE = "keys.write"
+    LIMITS_READ = "limits.read"
+    LIMITS_WRITE = "limits.write"
     SNAPSHOT_MANAGE = "snapshot.manage"
 
 
@@ -46,6 +48,52 @@ class ApiKeyMode(StrEnum):
 class ApiKeyType(StrEnum):
     """The tier that the key belongs to; standard unless said otherwise."""
 
+    STANDARD = "standard"
+    PREMIUM = "premium"
+    ENTERPRISE = "enterprise"
+
+
+class RateSubject(StrEnum):
+    """For whom is counted, each on its own: a key; a user with a login or a token; an application; an
+    organization; or the address of requests without a known caller, which only the server's own
+    organization decides about.
+    """
+
+    KEY = "key"
+    USER = "user"
+    APPLICATION = "application"
+    ORGANIZATION = "organization"
+    ADDRESS = "address"
+
+
+class RateSurface(StrEnum):
+    """The operations that are counted, by the system that they belong to; * means all."""
+
+    _ = "*"
+    PUBLISHING = "publishing"
+    STUDIO = "studio"
+    CONTENT = "content"
+    OAUTH = "oauth"
+    PLATFORM = "platform"
+    HOSTING = "hosting"
+
+
+class RateClass(StrEnum):
+    """The class of the operations that are counted; content is reads and writes together, * means all."""
+
+    _ = "*"
+    READ = "read"
+    WRITE = "write"
+    CONTENT = "content"
+    UPLOAD = "upload"
+    BATCH = "batch"
+    WEBHOOK = "webhook"
+
+
+class RateTier(StrEnum):
+    """The tier of the callers that it is for; * means all."""
+
+    _ = "*"
     STANDARD = "standard"
     PREMIUM = "premium"
     ENTERPRISE = "enterprise"

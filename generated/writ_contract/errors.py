@@ -35,6 +35,7 @@ DOMAIN_NOT_FOUND = "DOMAIN_NOT_FOUND"
 UPLOAD_NOT_FOUND = "UPLOAD_NOT_FOUND"
 JOB_NOT_FOUND = "JOB_NOT_FOUND"
 API_KEY_NOT_FOUND = "API_KEY_NOT_FOUND"
+RATE_POLICY_NOT_FOUND = "RATE_POLICY_NOT_FOUND"
 METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
 NOT_ACCEPTABLE = "NOT_ACCEPTABLE"
 SITE_SLUG_TAKEN = "SITE_SLUG_TAKEN"
@@ -57,12 +58,14 @@ DOMAIN_DELETING = "DOMAIN_DELETING"
 JOB_NOT_CANCELLABLE = "JOB_NOT_CANCELLABLE"
 JOB_NOT_RETRYABLE = "JOB_NOT_RETRYABLE"
 API_KEY_NOT_ACTIVE = "API_KEY_NOT_ACTIVE"
+RATE_POLICY_EXISTS = "RATE_POLICY_EXISTS"
 PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
 FILE_TOO_LARGE = "FILE_TOO_LARGE"
 UNSUPPORTED_FORMAT = "UNSUPPORTED_FORMAT"
 VALIDATION_ERROR = "VALIDATION_ERROR"
 CURSOR_INVALID = "CURSOR_INVALID"
 EXPIRY_NOT_AHEAD = "EXPIRY_NOT_AHEAD"
+SCALE_BELOW_AMOUNT = "SCALE_BELOW_AMOUNT"
 SOURCE_REF_INVALID = "SOURCE_REF_INVALID"
 SOURCE_NOT_ALLOWED = "SOURCE_NOT_ALLOWED"
 UPLOAD_UNKNOWN = "UPLOAD_UNKNOWN"
@@ -188,6 +191,12 @@ ERRORS: dict[str, ErrorSpec] = {
         "There is no API key with this id.",
         "List the keys with GET /api/v1/api-keys.",
     ),
+    "RATE_POLICY_NOT_FOUND": ErrorSpec(
+        "RATE_POLICY_NOT_FOUND",
+        404,
+        "There is no rate policy with this id.",
+        "List the policies with GET /api/v1/rate-policies.",
+    ),
     "METHOD_NOT_ALLOWED": ErrorSpec(
         "METHOD_NOT_ALLOWED",
         405,
@@ -305,6 +314,12 @@ ERRORS: dict[str, ErrorSpec] = {
     "API_KEY_NOT_ACTIVE": ErrorSpec(
         "API_KEY_NOT_ACTIVE", 409, "The API key was revoked, which is for good.", "Make a new one."
     ),
+    "RATE_POLICY_EXISTS": ErrorSpec(
+        "RATE_POLICY_EXISTS",
+        409,
+        "There is a rate policy for this subject, surface, rate class, tier and window already.",
+        "Replace that one, whose id is in details.policy_id.",
+    ),
     "PAYLOAD_TOO_LARGE": ErrorSpec(
         "PAYLOAD_TOO_LARGE",
         413,
@@ -340,6 +355,12 @@ ERRORS: dict[str, ErrorSpec] = {
         422,
         "The time at which the API key would end is not ahead.",
         "Give a time to come, or leave expires_at out.",
+    ),
+    "SCALE_BELOW_AMOUNT": ErrorSpec(
+        "SCALE_BELOW_AMOUNT",
+        422,
+        "The amount of the rate policy would grow to less than it is.",
+        "Give a scales_to of at least amount, or leave it out.",
     ),
     "SOURCE_REF_INVALID": ErrorSpec(
         "SOURCE_REF_INVALID",

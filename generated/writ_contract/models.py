@@ -357,6 +357,8 @@ KeyScope: TypeAlias = Literal[
     "jobs.write",
     "keys.read",
     "keys.write",
+    "limits.read",
+    "limits.write",
     "snapshot.manage",
 ]
 
@@ -459,6 +461,90 @@ class PromoteOrder(TypedDict, closed=True):
 
 
 PromotionPreset: TypeAlias = Literal["full", "code", "content"]
+
+
+RateClass: TypeAlias = Literal["*", "read", "write", "content", "upload", "batch", "webhook"]
+
+
+class RatePolicy(TypedDict, closed=True):
+    """
+    A policy that is in force.
+    """
+
+    id: str
+    subject: RateSubject
+    surface: RateSurface
+    rate_class: RateClass
+    tier: RateTier
+    amount: int
+    window: str
+    window_seconds: int
+    burst: int | None
+    scales_to: int | None
+    description: str | None
+    created_at: str
+    updated_at: str
+
+
+class RatePolicyDefault(TypedDict, closed=True):
+    """
+    What holds where an organization says nothing.
+    """
+
+    subject: RateSubject
+    surface: RateSurface
+    rate_class: RateClass
+    tier: RateTier
+    amount: int
+    window: str
+    window_seconds: int
+    burst: int | None
+    scales_to: int | None
+
+
+class RatePolicyDefaults(TypedDict, closed=True):
+    """
+    All defaults.
+    """
+
+    data: list[RatePolicyDefault]
+
+
+class RatePolicyList(TypedDict, closed=True):
+    """
+    A page of policies.
+    """
+
+    data: list[RatePolicy]
+    pagination: Pagination
+
+
+class RatePolicySettings(TypedDict, closed=True):
+    """
+    What a policy says. A surface, rate class or tier that is left out is *.
+    """
+
+    subject: RateSubject
+    surface: NotRequired[RateSurface]
+    rate_class: NotRequired[RateClass]
+    tier: NotRequired[RateTier]
+    amount: int
+    window: RateWindow
+    burst: NotRequired[int | None]
+    scales_to: NotRequired[int | None]
+    description: NotRequired[str | None]
+
+
+RateSubject: TypeAlias = Literal["key", "user", "application", "organization", "address"]
+
+
+RateSurface: TypeAlias = Literal["*", "publishing", "studio", "content", "oauth", "platform", "hosting"]
+
+
+RateTier: TypeAlias = Literal["*", "standard", "premium", "enterprise"]
+
+
+RateWindow: TypeAlias = str | int
 
 
 class Release(TypedDict, closed=True):

@@ -11,15 +11,19 @@ from connexion import ConnexionMiddleware
 from connexion.resolver import Resolver
 from redis import Redis
 
+import writ.access.rate_models
 import writ.events.models
 import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
 from writ.access.authenticator import CredentialAuthenticator
 from writ.access.bootstrap import Credentials, ensure_admin
+from writ.access.models import DEFAULT_ORGANIZATION_ID
+from writ.access.rate_policies import load_policies
 from writ.contract.document import load_mapping
 from writ.contract.operation import compile_operations
 from writ.gateway.front import Gateway
+from writ.gateway.limits.limiter import RedisLimiter
 from writ.gateway.services import Services
-from writ.gateway.without import NoLimits, NoRecords, NothingKept
+from writ.gateway.without import NoRecords, NothingKept
 from writ.hosting.nodes import ensure_embedded_node
 from writ.jobs import transport
 from writ.logs import configure_logging
@@ -62,7 +66,13 @@ def make_services(settings: Settings) -> Services:
         redis=redis,
         authenticator=CredentialAuthenticator(),
         sealer=Sealer(settings.secret()),
-        limiter=NoLimits(),
+        limiter=RedisLimiter(
+            settings.redis_url,
+            partial(load_policies, store),
+            DEFAULT_ORGANIZATION_ID,
+            factor=settings.rate_limit_factor,
+            without_redis=settings.rate_limit_without_redis,
+        ),
         once=NothingKept(),
         recorder=NoRecords(),
     )

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 Network = IPv4Network | IPv6Network
 
 _DATABASES = ("sqlite", "sqlite+pysqlite", "postgresql", "postgres", "postgresql+psycopg")
+_RATE_CLASSES = ("read", "write", "upload", "batch", "webhook")
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -61,6 +62,13 @@ class Settings(BaseSettings):
         2 << 30, ge=1024, description="Largest sum of the unpacked files of an archive, in bytes."
     )
     archive_max_files: int = Field(200_000, ge=1, description="Most files an archive may hold.")
+    rate_limit_factor: float = Field(
+        1.0, gt=0, le=1e6, description="Multiplies every limit but those that API keys have of their own."
+    )
+    rate_limit_without_redis: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("read", "write", "upload", "webhook"),
+        description="Rate classes served while Redis is gone, or `none`; the others get 503.",
+    )
     session_hours: int = Field(24 * 7, ge=1, description="Life of a login, in hours.")
     lease_seconds: float = Field(
         15.0, ge=0.5, description="Silence after which a worker is lost, in seconds."
@@ -93,6 +101,16 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(Path(part) for part in re.split(f"[,{os.pathsep}]", value) if part)
         return value
+
+    @field_validator("rate_limit_without_redis", mode="before")
+    @classmethod
+    def _classes(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        words = tuple(part for part in value.replace(",", " ").split() if part != "none")
+        if wrong := [word for word in words if word not in _RATE_CLASSES]:
+            raise ValueError(f"expected none or some of {', '.join(_RATE_CLASSES)}, not {', '.join(wrong)}")
+        return words
 
     @field_validator("public_url")
     @classmethod

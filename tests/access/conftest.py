@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from writ.access import key_lookup, key_rules, login, models, passwords, sessions, throttle
+from writ.access import key_lookup, key_rules, login, models, passwords, rate_models, sessions, throttle
 from writ.settings import Settings
 from writ.store.base import Base, now
 from writ.store.work import Store
@@ -23,6 +23,8 @@ TABLES = [
         models.LoginSession,
         models.LoginAttempts,
         models.ApiKey,
+        rate_models.RatePolicy,
+        rate_models.ApiRateLimit,
     )
 ]
 

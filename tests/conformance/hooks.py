@@ -10,6 +10,7 @@ import atexit
 import json
 import os
 import re
+import secrets
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,7 @@ from sqlalchemy.orm import Session
 from tests.conformance.contract import CONTRACT
 from tests.support.world import FAILED_JOB, RUNNING_JOB, UPLOAD
 from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, LoginAttempts, User
+from writ.access.rate_models import RatePolicy
 from writ.hosting.models import Backup, Domain, Environment, Node, Site
 from writ.store.base import new_id
 from writ.store.work import Store
@@ -47,9 +49,10 @@ BEYOND_SCHEMA = {
     "URL_NOT_ALLOWED",
     "UPLOAD_UNKNOWN",
     "EXPIRY_NOT_AHEAD",
+    "SCALE_BELOW_AMOUNT",
 }
 """What 422 also says: the text has the form of a source, but no source is there, or it may not be used; or it
-is a time, but not one to come."""
+is a time, but not one to come; or one number has to be as large as another."""
 
 AHEAD = "2099-01-01T00:00:00Z"
 SOURCES = ("source_ref", "archive_url", "repository_url")
@@ -107,12 +110,28 @@ def _api_key(session: Session) -> UUID:
     return victim.id
 
 
+def _rate_policy(session: Session) -> UUID:
+    victim = RatePolicy(
+        id=new_id(),
+        organization_id=DEFAULT_ORGANIZATION_ID,
+        subject="application",
+        surface="studio",
+        rate_class="batch",
+        tier="premium",
+        amount=10_000_000,
+        window_seconds=secrets.randbelow(86_400) + 1,
+    )
+    session.add(victim)
+    return victim.id
+
+
 VICTIMS: dict[str, Callable[[Session], UUID]] = {
     "delete_site": _site,
     "delete_environment": _environment,
     "delete_backup": _backup,
     "delete_domain": _domain,
     "delete_api_key": _api_key,
+    "delete_rate_policy": _rate_policy,
     "revoke_api_key": _api_key,
 }
 

@@ -28,6 +28,7 @@ from tests.support.world import (
     OLD_RELEASE,
     OTHER_BACKUP,
     OTHER_ENVIRONMENT,
+    OTHER_RATE_POLICY,
     PRODUCTION,
     RELEASE,
     REVOKED_KEY,
@@ -38,6 +39,7 @@ from tests.support.world import (
     UNLUCKY_BACKUP,
 )
 from writ.access.models import ApiKey
+from writ.access.rate_models import RatePolicy
 from writ.hosting.models import Backup, Domain, Environment, Release, Site
 from writ.jobs.models import Job
 
@@ -87,10 +89,27 @@ CASES: dict[tuple[str, str], How] = {
     ),
     **every("get_backup delete_backup download_backup", "BACKUP_NOT_FOUND", How(id=UNKNOWN)),
     **every("delete_domain", "DOMAIN_NOT_FOUND", How(id=UNKNOWN)),
+    **every(
+        "get_rate_policy replace_rate_policy delete_rate_policy", "RATE_POLICY_NOT_FOUND", How(id=UNKNOWN)
+    ),
+    **every("create_rate_policy", "RATE_POLICY_EXISTS", How(first="create_rate_policy")),
+    **every(
+        "replace_rate_policy",
+        "RATE_POLICY_EXISTS",
+        changed(
+            RatePolicy,
+            OTHER_RATE_POLICY,
+            surface="hosting",
+            rate_class="*",
+            tier="enterprise",
+            window_seconds=3600,
+        ),
+    ),
+    **every("create_rate_policy replace_rate_policy", "SCALE_BELOW_AMOUNT", How(body={"scales_to": 1})),
     **every("get_job cancel_job retry_job get_job_log stream_job_events", "JOB_NOT_FOUND", How(id=UNKNOWN)),
     **every(
         "list_sites list_site_environments list_releases list_backups list_domains list_jobs get_job_log "
-        "list_api_keys",
+        "list_api_keys list_rate_policies",
         "CURSOR_INVALID",
         How(query={"cursor": "bm9uZQ"}),
     ),
@@ -231,7 +250,7 @@ def test_the_operation_refuses_as_the_contract_says(scene: Scene, operation_id: 
     for table, row_id, values in how.changes:
         scene.change(table, row_id, **values)
     if how.first is not None:
-        assert call(scene, OPERATIONS[how.first]).status_code == 202
+        assert call(scene, OPERATIONS[how.first]).status_code in (201, 202)
     queued = count_jobs(scene)
     check_refusal(operation, call(scene, operation, how), code)
     assert count_jobs(scene) == queued, "what was refused was ordered all the same"
@@ -340,7 +359,7 @@ GENERAL: dict[str, tuple[str, Callable[[Scene, Operation], Any], Callable[[Opera
 
 GENERAL_NOT_PROVOKED = {
     "FORBIDDEN": "only a key that is confined to projects: test_a_confined_key_is_told_why_it_makes_no_site",
-    "RATE_LIMITED": "only wrong passwords are limited: test_too_many_wrong_passwords",
+    "RATE_LIMITED": "here limits are out of reach: tests/access/test_rate_policies_http.py meets them",
     "INTERNAL_ERROR": "it is a fault of the program, and none is known",
     "SERVICE_UNAVAILABLE": "the tests of chaos take database and disk away",
 }

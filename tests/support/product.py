@@ -52,6 +52,7 @@ class Product:
             "WRIT_ADMIN_PASSWORD": PASSWORD,
             "WRIT_CHECK_ANSWERS": "true",
             "WRIT_LEASE_SECONDS": "2",
+            "WRIT_RATE_LIMIT_FACTOR": "10000",  # tests of limits set their own
             **self.settings,
         }
 

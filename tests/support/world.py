@@ -28,6 +28,7 @@ from sqlalchemy import select
 import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
 from writ.access.key_text import hash_key, make_key
 from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, User
+from writ.access.rate_models import RatePolicy
 from writ.access.roles import SCOPES_OF_PRESET
 from writ.gateway.sight import Sight
 from writ.hosting import backups, domains, environments, releases, sites
@@ -67,6 +68,8 @@ KEY_TEXTS = {
     for key in (KEY, EXPIRED_KEY, REVOKED_KEY, KEY_FROM_ELSEWHERE, KEY_OF_NOTHING, *KEY_OF_PRESET.values())
 }
 """The keys themselves; each process has its own."""
+
+RATE_POLICY, OTHER_RATE_POLICY = known_id(171), known_id(172)
 
 PROGRAMS = {
     "php": "#!/bin/sh\nexit 0\n",
@@ -166,6 +169,7 @@ class World:
         self._add_jobs()
         self._add_others()
         self._add_keys()
+        self._add_rate_policies()
 
     def close(self) -> None:
         """Give the connections back."""
@@ -331,6 +335,30 @@ class World:
                         # A time to come: no use of them is written while tests compare answers.
                         last_used_at=moment + timedelta(days=1),
                         **values,
+                    )
+                )
+
+    def _add_rate_policies(self) -> None:
+        example = self._example["RatePolicyOfPublishing"]["value"]
+        names = (
+            "subject",
+            "surface",
+            "rate_class",
+            "tier",
+            "amount",
+            "window_seconds",
+            "burst",
+            "description",
+        )
+        values = {name: example[name] for name in names}
+        with self.store.begin() as session:
+            for at, (policy, tier) in enumerate(((RATE_POLICY, "*"), (OTHER_RATE_POLICY, "premium"))):
+                session.add(
+                    RatePolicy(
+                        id=policy,
+                        organization_id=DEFAULT_ORGANIZATION_ID,
+                        created_at=now() + timedelta(milliseconds=at),
+                        **{**values, "tier": tier},
                     )
                 )
 

@@ -36,6 +36,7 @@ _FIND = Prepared(
         User.id,
         User.email,
         User.role,
+        ApiKey.key_type,
     )
     .join(User, User.id == ApiKey.created_by)
     .where(ApiKey.id == bindparam("id"))
@@ -55,7 +56,7 @@ def find_key(connection: Connection, text: str, address: str, use: KeyUse, store
     if key is None or row is None:
         raise Refusal(API_KEY_INVALID)
     current, previous, previous_ends, active, ends, permissions, networks, used, organization = row[:9]
-    user_id, email, role = row[9:]
+    user_id, email, role, tier = row[9:]
     at = now()
     if not hmac.compare_digest(current, key.sha256):
         if previous is None or not hmac.compare_digest(previous, key.sha256):
@@ -82,6 +83,7 @@ def find_key(connection: Connection, text: str, address: str, use: KeyUse, store
         organization_id=organization,
         key_id=key.id,
         projects=None if projects is None else frozenset(map(UUID, projects)),
+        tier=tier,
     )
 
 

@@ -31,7 +31,7 @@ REQUIRED_FIELDS = (
 class Operation:
     """One operation: its place, its handler, and everything that is checked for it.
 
-    `once` says that it takes an Idempotency-Key.
+    `once` says that it takes an Idempotency-Key, `surface` to which of the contract's x-surfaces it belongs.
     """
 
     id: str
@@ -40,6 +40,7 @@ class Operation:
     handler: Callable[..., Any]
     scopes: frozenset[str]
     rate_class: str
+    surface: str
     needs_credential: bool
     errors_lower: bool
     once: bool
@@ -136,6 +137,7 @@ def _compile(
         handler=handler,
         scopes=frozenset(raw["x-scopes"]),
         rate_class=raw["x-rate-class"],
+        surface=surface_of(document, path),
         needs_credential=bool(security) and {} not in security,
         errors_lower=case == "lower",
         once=any(r.place == "header" and r.name == "idempotency-key" for r in rules),
@@ -147,6 +149,12 @@ def _compile(
         answers=answers,
         raw=raw,
     )
+
+
+def surface_of(document: dict[str, Any], path: str) -> str:
+    """The surface of a path, which decides its limits: that of the longest prefix in x-surfaces."""
+    found = [entry for entry in document.get("x-surfaces", ()) if path.startswith(entry["prefix"])]
+    return str(max(found, key=lambda entry: len(entry["prefix"]))["surface"]) if found else ""
 
 
 def _answer(book: SchemaBook, response: dict[str, Any]) -> AnswerRule:

@@ -9,6 +9,7 @@ from redis import Redis
 
 from writ.contract.errors import Refusal
 from writ.gateway.call import Actor, Call
+from writ.gateway.limits.limiter import Quota
 from writ.gateway.reply import Reply
 from writ.gateway.trace import Trace
 from writ.settings import Settings
@@ -45,6 +46,14 @@ class Limiter(Protocol):
 
         Raises:
             Refusal: RATE_LIMITED with Retry-After, in place of the refusal that it had.
+        """
+        ...
+
+    def quotas_of(self, actor: Actor) -> list[Quota]:
+        """Every limit that the caller's requests meet, and how much of it is used; counts nothing.
+
+        Raises:
+            Refusal: SERVICE_UNAVAILABLE, when it cannot be known now.
         """
         ...
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from writ.contract.errors import Refusal
-from writ.gateway.call import Call
+from writ.gateway.call import Actor, Call
+from writ.gateway.limits.limiter import Quota
 from writ.gateway.reply import Reply
 from writ.gateway.trace import Trace
 
@@ -16,6 +17,10 @@ class NoLimits:
 
     def admit_stranger(self, trace: Trace) -> None:
         """Admit it."""
+
+    def quotas_of(self, actor: Actor) -> list[Quota]:
+        """There are none."""
+        return []
 
 
 class NothingKept:

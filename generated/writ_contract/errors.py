@@ -57,11 +57,13 @@ DOMAIN_DELETING = "DOMAIN_DELETING"
 JOB_NOT_CANCELLABLE = "JOB_NOT_CANCELLABLE"
 JOB_NOT_RETRYABLE = "JOB_NOT_RETRYABLE"
 API_KEY_NOT_ACTIVE = "API_KEY_NOT_ACTIVE"
+IDEMPOTENCY_IN_PROGRESS = "IDEMPOTENCY_IN_PROGRESS"
 PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
 FILE_TOO_LARGE = "FILE_TOO_LARGE"
 UNSUPPORTED_FORMAT = "UNSUPPORTED_FORMAT"
 VALIDATION_ERROR = "VALIDATION_ERROR"
 CURSOR_INVALID = "CURSOR_INVALID"
+IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
 EXPIRY_NOT_AHEAD = "EXPIRY_NOT_AHEAD"
 SOURCE_REF_INVALID = "SOURCE_REF_INVALID"
 SOURCE_NOT_ALLOWED = "SOURCE_NOT_ALLOWED"
@@ -305,6 +307,12 @@ ERRORS: dict[str, ErrorSpec] = {
     "API_KEY_NOT_ACTIVE": ErrorSpec(
         "API_KEY_NOT_ACTIVE", 409, "The API key was revoked, which is for good.", "Make a new one."
     ),
+    "IDEMPOTENCY_IN_PROGRESS": ErrorSpec(
+        "IDEMPOTENCY_IN_PROGRESS",
+        409,
+        "The first request with this Idempotency-Key still runs.",
+        "Send it again after as many seconds as the Retry-After header says; it gets the first one's answer.",
+    ),
     "PAYLOAD_TOO_LARGE": ErrorSpec(
         "PAYLOAD_TOO_LARGE",
         413,
@@ -334,6 +342,12 @@ ERRORS: dict[str, ErrorSpec] = {
         422,
         "The cursor is not one that this list gave out.",
         "Take next_cursor from the page before, with the same filters and sort, or start without a cursor.",
+    ),
+    "IDEMPOTENCY_KEY_REUSED": ErrorSpec(
+        "IDEMPOTENCY_KEY_REUSED",
+        422,
+        "The Idempotency-Key was used for another request.",
+        "Give every new request a key of its own; only an exact repetition has the same one.",
     ),
     "EXPIRY_NOT_AHEAD": ErrorSpec(
         "EXPIRY_NOT_AHEAD",

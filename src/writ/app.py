@@ -12,18 +12,20 @@ from connexion.resolver import Resolver
 from redis import Redis
 
 import writ.events.models
-import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
+import writ.hosting.jobs
+import writ.store.lease  # noqa: F401  (tables and kinds of job register themselves)
 from writ.access.authenticator import CredentialAuthenticator
 from writ.access.bootstrap import Credentials, ensure_admin
 from writ.contract.document import load_mapping
 from writ.contract.operation import compile_operations
 from writ.gateway.front import Gateway
 from writ.gateway.services import Services
-from writ.gateway.without import NoLimits, NoRecords, NothingKept
+from writ.gateway.without import NoLimits, NoRecords
 from writ.hosting.nodes import ensure_embedded_node
 from writ.jobs import transport
 from writ.logs import configure_logging
 from writ.outside.app import make_outside
+from writ.records.once import KeptAnswers
 from writ.settings import Settings, get_settings
 from writ.store.files import FileStore
 from writ.store.migrate import upgrade
@@ -55,15 +57,16 @@ def make_services(settings: Settings) -> Services:
         raise ValueError("WRIT_REDIS_URL is not set; set it, or start everything with `writ up`")
     store = Store(settings.database, pool_size=settings.server_threads)
     redis: Redis = transport.make_client(settings.redis_url)
+    sealer = Sealer(settings.secret())
     return Services(
         settings=settings,
         store=store,
         files=FileStore(settings.files_root),
         redis=redis,
         authenticator=CredentialAuthenticator(),
-        sealer=Sealer(settings.secret()),
+        sealer=sealer,
         limiter=NoLimits(),
-        once=NothingKept(),
+        once=KeptAnswers(settings, store, sealer),
         recorder=NoRecords(),
     )
 

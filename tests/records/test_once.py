@@ -209,3 +209,14 @@ def test_records_are_purged_in_batches_when_their_time_is_over(front: Front) -> 
         )
     assert [purge_kept(store, limit=3) for _ in range(3)] == [3, 1, 0]
     assert len(front.kept()) == 1
+
+
+def test_a_process_purges_as_it_keeps(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("writ.records.once.PURGE_EVERY", 3)
+    for number in range(2):
+        front.order_site(f"key-{number}", slug=f"shop-{number}")
+    with front.services.store.begin() as session:
+        session.execute(update(KeptAnswer).values(expires_at=now() - timedelta(seconds=1)))
+    assert len(front.kept()) == 2
+    third = front.order_site("key-2", slug="shop-2")
+    assert [str(row.job_id) for row in front.kept()] == [third.json["job_id"]]

@@ -14,14 +14,15 @@ from uuid import UUID
 import orjson
 import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 from writ_contract.errors import IDEMPOTENCY_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED, SERVICE_UNAVAILABLE
 
 from writ.contract.errors import FieldError, Refusal
 from writ.gateway.call import Call
 from writ.gateway.reply import Reply
 from writ.records.claims import claims_of
-from writ.records.kept import find_kept, write_kept
-from writ.records.sameness import HEADER, fingerprint_of, hash_of, owner_of, read_key
+from writ.records.kept import find_kept, purge_kept, write_kept
+from writ.records.sameness import HEADER, claim_of, fingerprint_of, hash_of, owner_of, read_key
 from writ.settings import Settings
 from writ.store.base import now
 from writ.store.secrets import SealBroken, Sealer
@@ -34,6 +35,8 @@ KEPT_REFUSALS = frozenset((404, 409, 410, 423, 500))
 the request, or the moment, and may be otherwise the next time.
 """
 RETRY_SECONDS = 1
+PURGE_EVERY, PURGE_ROWS = 100, 200
+"""After so many answers a process deletes so many whose time is over: twice as many go as come."""
 _REPLAYED = (b"idempotent-replayed", b"true")
 _OWN = frozenset((b"x-request-id", b"set-cookie"))
 """Headers that are each answer's own. Nobody gets a cookie twice."""
@@ -50,7 +53,7 @@ class _Running:
 
     @property
     def claim(self) -> int:
-        return int(self.key_hash[:16], 16) >> 2
+        return claim_of(self.key_hash)
 
 
 class KeptAnswers:
@@ -61,6 +64,7 @@ class KeptAnswers:
         self._secret = settings.secret()
         self._life = timedelta(hours=settings.idempotency_hours)
         self._claims = claims_of(store)
+        self._written = 0
 
     def begin(self, call: Call) -> Reply | None:
         """The first answer again; None when the request is to be carried out, and then it is claimed.
@@ -123,8 +127,16 @@ class KeptAnswers:
     def end(self, call: Call) -> None:
         """Give the claim back."""
         running, call.kept_answer = call.kept_answer, None
-        if running is not None:
-            self._claims.give_back(running.claim)
+        if running is None:
+            return
+        self._claims.give_back(running.claim)
+        # Not while this thread has a unit of work open, for which it would wait for ever.
+        if self._written >= PURGE_EVERY and not call.writes:
+            self._written = 0
+            try:
+                purge_kept(self._store, PURGE_ROWS)
+            except SQLAlchemyError:
+                log.warning("kept_answers_not_purged", exc_info=True)
 
     def _write(self, call: Call, connection: Connection, running: _Running, reply: Reply) -> Reply | None:
         moment = now()
@@ -143,6 +155,7 @@ class KeptAnswers:
                 "expires_at": moment + self._life,
             },
         )
+        self._written += 1
         # Somebody was first although this request had the claim: the connection that held it had broken.
         return None if written else self._find(call, running)
 

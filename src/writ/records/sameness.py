@@ -40,6 +40,11 @@ def hash_of(organization_id: Any, owner: str, key: str) -> str:
     return hashlib.sha256(f"{organization_id}\n{owner}\n{key}".encode()).hexdigest()
 
 
+def claim_of(key_hash: str) -> int:
+    """The number that stands for it among the claims: 62 of its bits."""
+    return int(key_hash[:16], 16) >> 2
+
+
 def fingerprint_of(call: Call, secret: bytes) -> str:
     """HMAC-SHA-256 (hex) over method, path, query, media type and body, as they came.
 

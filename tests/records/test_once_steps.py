@@ -13,6 +13,7 @@ from tests.records.test_once import KEY, code, is_replay
 from writ.contract.errors import Refusal
 from writ.gateway.call import Answer, Call
 from writ.hosting.models import Site
+from writ.records import once
 from writ.records.once import KEPT_REFUSALS
 from writ.store.base import new_id, now
 
@@ -212,3 +213,27 @@ def test_the_others_of_a_refusal_get_it_too(scripted: Front) -> None:
     assert {code(got) for got in found} == {(404, "site_not_found")}
     assert len({got.body for got in found}) == 1
     assert len([got for got in found if not is_replay(got)]) == 1
+
+
+def test_a_request_without_a_key_costs_nothing_and_one_with_a_key_a_select_and_an_insert(
+    scripted: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def noted(function: Any) -> Any:
+        def note(*arguments: Any) -> Any:
+            done.append(function.__name__)
+            return function(*arguments)
+
+        return note
+
+    for name in ("find_kept", "write_kept", "fingerprint_of"):
+        monkeypatch.setattr(f"writ.records.once.{name}", noted(getattr(once, name)))
+    scripted.answers = [effect, effect]
+    assert scripted.ask("POST", "/sites", json=SITE).status == 201
+    assert done == []
+    assert ask(scripted).status == 201
+    assert done == ["fingerprint_of", "find_kept", "write_kept"]
+    done.clear()
+    assert is_replay(ask(scripted))
+    assert done == ["fingerprint_of", "find_kept"]

@@ -18,6 +18,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from writ.store.engine import make_engine
 from writ.store.work import Store
 
 log = structlog.get_logger(__name__)
@@ -45,10 +46,10 @@ class Claims(Protocol):
 
 def claims_of(store: Store) -> Claims:
     """The claims of everybody who works on this database; connects when first used."""
-    engine = store.reader
-    if engine.dialect.name == "postgresql":
-        return AdvisoryClaims(engine)
-    path = Path(f"{engine.url.database}-claims")
+    if store.engine.dialect.name == "postgresql":
+        # Beside the store's pools, so that nothing that reads has to wait for this one.
+        return AdvisoryClaims(make_engine(store.url, autocommit=True, pool_size=1))
+    path = Path(f"{store.engine.url.database}-claims")
     with _FILES_GUARD:
         return _FILES.setdefault(path.absolute(), FileClaims(path))
 

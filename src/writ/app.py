@@ -13,7 +13,8 @@ from redis import Redis
 
 import writ.access.rate_models
 import writ.events.models
-import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
+import writ.hosting.jobs
+import writ.store.lease  # noqa: F401  (tables and kinds of job register themselves)
 from writ.access.authenticator import CredentialAuthenticator
 from writ.access.bootstrap import Credentials, ensure_admin
 from writ.access.models import DEFAULT_ORGANIZATION_ID
@@ -23,11 +24,12 @@ from writ.contract.operation import compile_operations
 from writ.gateway.front import Gateway
 from writ.gateway.limits.limiter import RedisLimiter
 from writ.gateway.services import Services
-from writ.gateway.without import NoRecords, NothingKept
+from writ.gateway.without import NoRecords
 from writ.hosting.nodes import ensure_embedded_node
 from writ.jobs import transport
 from writ.logs import configure_logging
 from writ.outside.app import make_outside
+from writ.records.once import KeptAnswers
 from writ.settings import Settings, get_settings
 from writ.store.files import FileStore
 from writ.store.migrate import upgrade
@@ -59,13 +61,14 @@ def make_services(settings: Settings) -> Services:
         raise ValueError("WRIT_REDIS_URL is not set; set it, or start everything with `writ up`")
     store = Store(settings.database, pool_size=settings.server_threads)
     redis: Redis = transport.make_client(settings.redis_url)
+    sealer = Sealer(settings.secret())
     return Services(
         settings=settings,
         store=store,
         files=FileStore(settings.files_root),
         redis=redis,
         authenticator=CredentialAuthenticator(),
-        sealer=Sealer(settings.secret()),
+        sealer=sealer,
         limiter=RedisLimiter(
             settings.redis_url,
             partial(load_policies, store),
@@ -73,7 +76,7 @@ def make_services(settings: Settings) -> Services:
             factor=settings.rate_limit_factor,
             without_redis=settings.rate_limit_without_redis,
         ),
-        once=NothingKept(),
+        once=KeptAnswers(settings, store, sealer),
         recorder=NoRecords(),
     )
 

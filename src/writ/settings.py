@@ -70,6 +70,9 @@ class Settings(BaseSettings):
         description="Rate classes served while Redis is gone, or `none`; the others get 503.",
     )
     session_hours: int = Field(24 * 7, ge=1, description="Life of a login, in hours.")
+    idempotency_hours: int = Field(
+        24, ge=1, description="Life of an answer that is kept for an Idempotency-Key, in hours."
+    )
     lease_seconds: float = Field(
         15.0, ge=0.5, description="Silence after which a worker is lost, in seconds."
     )

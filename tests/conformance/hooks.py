@@ -161,6 +161,9 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     ):
         # The run's own session is needed to its end.
         case.cookies["session_token"] = _log_in()
+    if "Idempotency-Key" in (case.headers or {}) and case.meta and case.meta.generation.mode.is_positive:
+        # A key that was used before is another's, and no schema can foretell that.
+        case.headers["Idempotency-Key"] = str(new_id())
     if "cursor" in (case.query or {}) and case.meta and case.meta.generation.mode.is_positive:
         _take_real_cursor(case)
     if (case.path_parameters or {}).get("id") in (None, "None") and "id" in (case.path_parameters or {}):

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from tests.conformance.contract import CONTRACT, OPERATIONS, Operation, check_answer, encode
 from tests.support.scene import UPLOAD_LIMIT, Scene
@@ -38,10 +39,12 @@ from tests.support.world import (
     UNKNOWN,
     UNLUCKY_BACKUP,
 )
-from writ.access.models import ApiKey
+from writ.access.models import ApiKey, User
 from writ.access.rate_models import RatePolicy
 from writ.hosting.models import Backup, Domain, Environment, Release, Site
 from writ.jobs.models import Job
+from writ.records.claims import claims_of
+from writ.records.sameness import claim_of, hash_of
 
 Change = tuple[Any, UUID, dict[str, Any]]
 """A table, the id of a row, and what becomes of it before the call."""
@@ -312,6 +315,32 @@ def wrong_media(scene: Scene, operation: Operation) -> Any:
     return call(scene, operation, headers={"Content-Type": "text/html"})
 
 
+def used_key(scene: Scene, operation: Operation) -> Any:
+    key = {"Idempotency-Key": "used"}
+    body = {"key_name": "The first", "scopes": ["jobs.read"]}
+    assert scene.client.post("/v1/api-keys", json=body, headers=key).status_code == 201
+    return call(scene, operation, headers=key)
+
+
+def key_at_work(scene: Scene, operation: Operation) -> Any:
+    # As while another server process works on the first request with it.
+    with scene.store.read() as connection:
+        user, organization = connection.execute(select(User.id, User.organization_id)).one()
+    claim = claim_of(hash_of(organization, f"user:{user}", "at-work"))
+    claims = claims_of(scene.store)
+    assert claims.take(claim)
+    try:
+        return call(scene, operation, headers={"Idempotency-Key": "at-work"})
+    finally:
+        claims.give_back(claim)
+
+
+def long_key(scene: Scene, operation: Operation) -> Any:
+    answer = call(scene, operation, headers={"Idempotency-Key": "k" * 256})
+    assert [e["field"] for e in answer.json()["errors"]] == ["/header/idempotency-key"]
+    return answer
+
+
 def long_body(scene: Scene, operation: Operation) -> Any:
     return call(scene, operation, How(content=b" " * ((1 << 20) + 1)))
 
@@ -326,6 +355,10 @@ def is_safe(operation: Operation) -> bool:
 
 def asks_for_no_scope(operation: Operation) -> bool:
     return not operation.raw["x-scopes"]
+
+
+def takes_no_key(operation: Operation) -> bool:
+    return all(parameter["name"] != "Idempotency-Key" for parameter in operation.parameters)
 
 
 def has_no_body(operation: Operation) -> bool:
@@ -353,6 +386,9 @@ GENERAL: dict[str, tuple[str, Callable[[Scene, Operation], Any], Callable[[Opera
     "unknown parameter": ("VALIDATION_ERROR", unknown_parameter, never),
     "broken query": ("MALFORMED_REQUEST", broken_query, never),
     "wrong media type": ("UNSUPPORTED_FORMAT", wrong_media, has_no_body),
+    "key of another request": ("IDEMPOTENCY_KEY_REUSED", used_key, takes_no_key),
+    "key of a request at work": ("IDEMPOTENCY_IN_PROGRESS", key_at_work, takes_no_key),
+    "key of 256 characters": ("VALIDATION_ERROR", long_key, takes_no_key),
     "long body": ("PAYLOAD_TOO_LARGE", long_body, has_no_json),
 }
 """What every operation refuses: how, with which code, and the operations to which it does not apply."""
@@ -401,3 +437,9 @@ def test_the_named_rows_are_there(scene: Scene) -> None:
     with scene.store.read() as connection:
         assert connection.execute(Domain.__table__.select().where(Domain.id == DOMAIN)).first()
         assert not connection.execute(Backup.__table__.select().where(Backup.id == UNKNOWN)).first()
+
+
+def test_only_login_and_logout_take_no_idempotency_key() -> None:
+    changing = [o for o in OPERATIONS.values() if o.method in ("POST", "PUT", "PATCH", "DELETE")]
+    assert {o.id for o in changing if takes_no_key(o)} == {"login", "logout"}
+    assert all(takes_no_key(o) for o in OPERATIONS.values() if o not in changing)

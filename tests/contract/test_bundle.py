@@ -107,3 +107,42 @@ def test_components_of_the_root_may_stand_in_other_files(project: Project, tmp_p
     for components in (whole, single):
         project.root_file["components"] = components
         assert _bundle(project)["components"]["securitySchemes"]["session"]["name"] == "session"
+
+
+def _with_general(project: Project) -> None:
+    project.root_file["x-general-parameters"] = {"post": [{"$ref": "common/errors.yaml#/parameters/Key"}]}
+    project.root_file["x-general-responses"] = {
+        "post": {"404": {"$ref": "common/errors.yaml#/responses/NoWidget"}}
+    }
+    project.files["contracts/common/errors.yaml"]["parameters"] = {
+        "Key": {"name": "Key", "in": "header", "schema": {"type": "string"}}
+    }
+
+
+def test_what_is_general_for_a_method_is_added_to_its_operations(project: Project) -> None:
+    _with_general(project)
+    found = _bundle(project)
+    paths, key = found["paths"], {"$ref": "#/components/parameters/Key"}
+    create = paths["/widgets"]["post"]
+    assert create["parameters"][-1] == key
+    assert create["responses"]["404"] == {"$ref": "#/components/responses/NoWidget"}
+    assert list(create["responses"]) == sorted(create["responses"])
+    assert key not in paths["/widgets"]["get"].get("parameters", [])
+    assert "404" not in paths["/widgets"]["get"]["responses"]
+    assert not [name for name in found if name.startswith("x-general-") and name != "x-general-errors"]
+
+
+def test_an_operation_may_stay_out_of_what_is_general(project: Project) -> None:
+    _with_general(project)
+    project.operation("create_widget")["x-general-parameters"] = False
+    found = _bundle(project)["paths"]["/widgets"]["post"]
+    assert "404" not in found["responses"]
+    assert "parameters" not in found
+    assert "x-general-parameters" not in found
+
+
+def test_an_answer_of_its_own_comes_before_the_general_one(project: Project) -> None:
+    _with_general(project)
+    own = project.operation("start_widget")["responses"]["404"] = {"description": "Its own."}
+    path = _bundle(project)["paths"]["/widgets/{widget_id}/turn"]
+    assert path["post"]["responses"]["404"]["description"] == own["description"]

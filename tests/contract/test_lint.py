@@ -45,6 +45,13 @@ def _answers(project: Project, name: str) -> dict[str, Any]:
     return found
 
 
+def _takes_key(operation: dict[str, Any]) -> dict[str, Any]:
+    schema = {"type": "string"}
+    parameter = {"name": "Idempotency-Key", "in": "header", "description": "A key.", "schema": schema}
+    operation["parameters"] = [*operation.get("parameters", ()), parameter]
+    return operation
+
+
 CASES: list[tuple[str, str, Change]] = [
     ("is_openapi", "is not 3.0.x", lambda p: p.root_file.update(openapi="3.1.0")),
     ("is_openapi", "", lambda p: _list(p)["parameters"][0].update({"in": "body"})),
@@ -127,6 +134,8 @@ CASES: list[tuple[str, str, Change]] = [
     ("closed_bodies", "takes any property", lambda p: _schema(p, "WidgetNew").pop("additionalProperties")),
     ("paging", "has no query parameter limit", lambda p: _list(p)["parameters"].pop(0)),
     ("paging", "answers no pagination", lambda p: _schema(p, "WidgetPage")["properties"].pop("pagination")),
+    ("repeats", "asks for no credentials", lambda p: _takes_key(_create(p)).update(security=[])),
+    ("repeats", "asks for no credentials", lambda p: _takes_key(_create(p)).update(security=[{}])),
     ("requirements", "T-99 is unknown", lambda p: _list(p).update({"x-requirements": ["T-99"]})),
     ("requirements", "T-98 is unknown", lambda p: p.root_file.update({"x-requirements": ["T-98"]})),
     ("unused", "is used by nothing", lambda p: p.widgets["schemas"].update(Spare={"type": "object"})),

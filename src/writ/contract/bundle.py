@@ -63,10 +63,13 @@ class _Bundler:
         """Add what every operation shares, so that no operation has to repeat it.
 
         `x-general-headers` maps names of headers to their references, for every answer;
-        `x-general-parameters` maps methods to references of parameters, for every operation with that method.
+        `x-general-parameters` maps methods to references of parameters, for every operation with that method,
+        and `x-general-responses` to answers by status, for those of them that have none of that status. An
+        operation with `x-general-parameters: false` takes neither.
         """
         headers = result.pop("x-general-headers", {})
         parameters = result.pop("x-general-parameters", {})
+        responses = result.pop("x-general-responses", {})
         operations = [
             (method, operation)
             for item in result["paths"].values()
@@ -79,8 +82,13 @@ class _Bundler:
         for response in (*inline, *self.components["responses"].values()):
             response["headers"] = {**response.get("headers", {}), **headers}
         for method, operation in operations:
+            if not operation.pop("x-general-parameters", True):
+                continue
             if method in parameters:
                 operation["parameters"] = [*operation.get("parameters", ()), *parameters[method]]
+            if method in responses:
+                found = {**responses[method], **operation["responses"]}
+                operation["responses"] = dict(sorted(found.items()))
 
     def name(self, file: Path) -> str:
         base = self.root.parent

@@ -260,6 +260,17 @@ def paging(source: Source) -> Iterator[Finding]:
             yield Finding("paging", place, f"answers no {name}", "answer {data, pagination}")
 
 
+def repeats(source: Source) -> Iterator[Finding]:
+    """What takes an Idempotency-Key asks for credentials: a kept answer belongs to somebody."""
+    default = source.document.get("security", [])
+    for path, method, operation in source.operations():
+        security = operation.get("security", default)
+        if source.takes_key(path, operation) and (not security or {} in security):
+            wrong = "takes an Idempotency-Key but asks for no credentials"
+            remedy = "write x-general-parameters: false, and say why"
+            yield Finding("repeats", place_of(path, method), wrong, remedy)
+
+
 def requirements(source: Source) -> Iterator[Finding]:
     """The ids of requirements are those of the contract's own list."""
     named = {"the whole contract": texts(source.document.get("x-requirements"))}
@@ -305,6 +316,7 @@ RULES: tuple[Rule, ...] = (
     jobs,
     closed_bodies,
     paging,
+    repeats,
     requirements,
     unused,
 )

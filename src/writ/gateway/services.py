@@ -69,12 +69,18 @@ class Once(Protocol):
         """
         ...
 
-    def keep(self, call: Call, reply: Reply) -> None:
-        """Write the answer in the call's unit of work, which is committed next."""
+    def keep(self, call: Call, reply: Reply) -> Reply | None:
+        """Write the answer in the call's unit of work, which is committed next.
+
+        Returns the answer that was given before when there is one after all: then nothing may be committed.
+        """
         ...
 
-    def keep_refusal(self, call: Call, refusal: Refusal, reply: Reply) -> None:
-        """Write the handler's refusal in a unit of work of its own, if it is one that is kept."""
+    def keep_refusal(self, call: Call, refusal: Refusal, reply: Reply) -> Reply | None:
+        """Write the handler's refusal in a unit of work of its own, if it is one that is kept.
+
+        Returns the answer that was given before when there is one after all.
+        """
         ...
 
     def end(self, call: Call) -> None:

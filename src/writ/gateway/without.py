@@ -30,11 +30,13 @@ class NothingKept:
         """Carry it out."""
         return None
 
-    def keep(self, call: Call, reply: Reply) -> None:
+    def keep(self, call: Call, reply: Reply) -> Reply | None:
         """Forget it."""
+        return None
 
-    def keep_refusal(self, call: Call, refusal: Refusal, reply: Reply) -> None:
+    def keep_refusal(self, call: Call, refusal: Refusal, reply: Reply) -> Reply | None:
         """Forget it."""
+        return None
 
     def end(self, call: Call) -> None:
         """Nothing was begun."""

@@ -14,6 +14,7 @@ _CONDITIONS = {
     "body": "every operation with a body",
     "secured": "every operation with credentials",
     "parameters": "every operation with parameters",
+    "key": "every operation that takes an `Idempotency-Key`",
 }
 
 

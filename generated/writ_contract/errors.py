@@ -59,11 +59,13 @@ JOB_NOT_CANCELLABLE = "JOB_NOT_CANCELLABLE"
 JOB_NOT_RETRYABLE = "JOB_NOT_RETRYABLE"
 API_KEY_NOT_ACTIVE = "API_KEY_NOT_ACTIVE"
 RATE_POLICY_EXISTS = "RATE_POLICY_EXISTS"
+IDEMPOTENCY_IN_PROGRESS = "IDEMPOTENCY_IN_PROGRESS"
 PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
 FILE_TOO_LARGE = "FILE_TOO_LARGE"
 UNSUPPORTED_FORMAT = "UNSUPPORTED_FORMAT"
 VALIDATION_ERROR = "VALIDATION_ERROR"
 CURSOR_INVALID = "CURSOR_INVALID"
+IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
 EXPIRY_NOT_AHEAD = "EXPIRY_NOT_AHEAD"
 SCALE_BELOW_AMOUNT = "SCALE_BELOW_AMOUNT"
 SOURCE_REF_INVALID = "SOURCE_REF_INVALID"
@@ -320,6 +322,12 @@ ERRORS: dict[str, ErrorSpec] = {
         "There is a rate policy for this subject, surface, rate class, tier and window already.",
         "Replace that one, whose id is in details.policy_id.",
     ),
+    "IDEMPOTENCY_IN_PROGRESS": ErrorSpec(
+        "IDEMPOTENCY_IN_PROGRESS",
+        409,
+        "The first request with this Idempotency-Key still runs.",
+        "Send it again after as many seconds as the Retry-After header says; it gets the first one's answer.",
+    ),
     "PAYLOAD_TOO_LARGE": ErrorSpec(
         "PAYLOAD_TOO_LARGE",
         413,
@@ -349,6 +357,12 @@ ERRORS: dict[str, ErrorSpec] = {
         422,
         "The cursor is not one that this list gave out.",
         "Take next_cursor from the page before, with the same filters and sort, or start without a cursor.",
+    ),
+    "IDEMPOTENCY_KEY_REUSED": ErrorSpec(
+        "IDEMPOTENCY_KEY_REUSED",
+        422,
+        "The Idempotency-Key was used for another request.",
+        "Give every new request a key of its own; only an exact repetition has the same one.",
     ),
     "EXPIRY_NOT_AHEAD": ErrorSpec(
         "EXPIRY_NOT_AHEAD",

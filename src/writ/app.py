@@ -13,6 +13,7 @@ from redis import Redis
 
 import writ.events.models
 import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
+from writ.access import projects
 from writ.access.authenticator import CredentialAuthenticator
 from writ.access.bootstrap import Credentials, ensure_admin
 from writ.contract.document import load_mapping
@@ -20,6 +21,7 @@ from writ.contract.operation import compile_operations
 from writ.gateway.front import Gateway
 from writ.gateway.services import Services
 from writ.gateway.without import NoLimits, NoRecords, NothingKept
+from writ.hosting.find import find_site_ids
 from writ.hosting.nodes import ensure_embedded_node
 from writ.jobs import transport
 from writ.logs import configure_logging
@@ -54,6 +56,7 @@ def make_services(settings: Settings) -> Services:
     if settings.redis_url is None:
         raise ValueError("WRIT_REDIS_URL is not set; set it, or start everything with `writ up`")
     store = Store(settings.database, pool_size=settings.server_threads)
+    projects.use(find_site_ids)
     redis: Redis = transport.make_client(settings.redis_url)
     return Services(
         settings=settings,

@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     )
     archive_max_files: int = Field(200_000, ge=1, description="Most files an archive may hold.")
     session_hours: int = Field(24 * 7, ge=1, description="Life of a login, in hours.")
+    signature_window_seconds: int = Field(
+        300, ge=1, le=86400, description="How far from the clock a signature's `created` may be, in seconds."
+    )
     lease_seconds: float = Field(
         15.0, ge=0.5, description="Silence after which a worker is lost, in seconds."
     )

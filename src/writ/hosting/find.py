@@ -33,6 +33,12 @@ def find_site(session: Session, site_id: UUID) -> Site:
     return _locked(session, Site, site_id)
 
 
+def find_site_ids(session: Session, organization: UUID, site_ids: frozenset[UUID]) -> frozenset[UUID]:
+    """Those of the ids that are sites of the organization: the projects that a key can be confined to."""
+    # All sites are the default organization's, to which everybody belongs.
+    return frozenset(session.scalars(select(Site.id).where(Site.id.in_(site_ids))))
+
+
 def find_active_site(session: Session, site_id: UUID) -> Site:
     """The site, if it takes orders.
 

@@ -7,10 +7,12 @@ from enum import StrEnum
 
 
 class KeyScope(StrEnum):
-    """What a key may be given. content.write, snapshot.manage and export.run are what the preset write
-    stands for; no operation asks for them yet.
+    """What a key may be given. `*` is every scope that the user has who made the key, also those that come
+    later. content.write, snapshot.manage and export.run are what the preset write stands for; no
+    operation asks for them yet.
     """
 
+    _ = "*"
     CONTENT_WRITE = "content.write"
     EXPORT_RUN = "export.run"
     HOSTING_BACKUP = "hosting.backup"
@@ -29,13 +31,15 @@ class KeyScope(StrEnum):
 
 
 class ApiKeyPreset(StrEnum):
-    """Scopes by one word: read-only is every scope that ends in .read, full is every scope, write is
-    content.write, snapshot.manage and export.run.
+    """Scopes by one word: read-only is every scope that ends in .read, full is `*`, write is content.write,
+    snapshot.manage and export.run, project-specific is every scope of hosting and of jobs, and needs
+    projects.
     """
 
     READ_ONLY = "read-only"
     FULL = "full"
     WRITE = "write"
+    PROJECT_SPECIFIC = "project-specific"
 
 
 class ApiKeyMode(StrEnum):

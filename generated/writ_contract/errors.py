@@ -22,6 +22,9 @@ INVALID_CREDENTIALS = "INVALID_CREDENTIALS"
 API_KEY_INVALID = "API_KEY_INVALID"
 API_KEY_EXPIRED = "API_KEY_EXPIRED"
 API_KEY_REVOKED = "API_KEY_REVOKED"
+SIGNATURE_REQUIRED = "SIGNATURE_REQUIRED"
+SIGNATURE_INVALID = "SIGNATURE_INVALID"
+SIGNATURE_REPLAYED = "SIGNATURE_REPLAYED"
 FORBIDDEN = "FORBIDDEN"
 AUTH_SCOPE_MISSING = "AUTH_SCOPE_MISSING"
 ORIGIN_NOT_ALLOWED = "ORIGIN_NOT_ALLOWED"
@@ -68,6 +71,8 @@ CURSOR_INVALID = "CURSOR_INVALID"
 IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
 EXPIRY_NOT_AHEAD = "EXPIRY_NOT_AHEAD"
 SCALE_BELOW_AMOUNT = "SCALE_BELOW_AMOUNT"
+PROJECT_UNKNOWN = "PROJECT_UNKNOWN"
+ENDPOINT_UNKNOWN = "ENDPOINT_UNKNOWN"
 SOURCE_REF_INVALID = "SOURCE_REF_INVALID"
 SOURCE_NOT_ALLOWED = "SOURCE_NOT_ALLOWED"
 UPLOAD_UNKNOWN = "UPLOAD_UNKNOWN"
@@ -124,6 +129,24 @@ ERRORS: dict[str, ErrorSpec] = {
         "Use the key that came after it, or make a new one.",
     ),
     "API_KEY_REVOKED": ErrorSpec("API_KEY_REVOKED", 401, "The API key was revoked.", "Make a new one."),
+    "SIGNATURE_REQUIRED": ErrorSpec(
+        "SIGNATURE_REQUIRED",
+        401,
+        "The API key demands that its requests are signed, and this one is not.",
+        "Sign it with the key's api_secret as docs/signing-requests.md shows.",
+    ),
+    "SIGNATURE_INVALID": ErrorSpec(
+        "SIGNATURE_INVALID",
+        401,
+        "The request's signature is not good.",
+        "details.reason says what is wrong with it; sign the request again, as it is sent.",
+    ),
+    "SIGNATURE_REPLAYED": ErrorSpec(
+        "SIGNATURE_REPLAYED",
+        401,
+        "A request with this signature came before.",
+        "Sign each request anew, with a nonce of its own.",
+    ),
     "FORBIDDEN": ErrorSpec(
         "FORBIDDEN", 403, "This is not allowed for you.", "Ask an administrator for access."
     ),
@@ -375,6 +398,18 @@ ERRORS: dict[str, ErrorSpec] = {
         422,
         "The amount of the rate policy would grow to less than it is.",
         "Give a scales_to of at least amount, or leave it out.",
+    ),
+    "PROJECT_UNKNOWN": ErrorSpec(
+        "PROJECT_UNKNOWN",
+        422,
+        "There is no such project that the key could be confined to.",
+        "Name sites that you can see; GET /api/sites lists them.",
+    ),
+    "ENDPOINT_UNKNOWN": ErrorSpec(
+        "ENDPOINT_UNKNOWN",
+        422,
+        "The contract has no operation with this method and path.",
+        "Write method and path as the contract does, such as GET /sites/{id}.",
     ),
     "SOURCE_REF_INVALID": ErrorSpec(
         "SOURCE_REF_INVALID",

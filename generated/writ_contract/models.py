@@ -24,7 +24,12 @@ class ApiKey(TypedDict, closed=True):
     mode: ApiKeyMode
     key_type: ApiKeyType
     scopes: list[KeyScope]
+    projects: list[str] | None
+    endpoints: KeyEndpoints
     ip_allowlist: list[str]
+    rate_limits: KeyRateLimits
+    rate_limit_per_hour: int
+    require_signature: bool
     is_active: bool
     last_used_at: str | None
     expires_at: str | None
@@ -46,7 +51,7 @@ class ApiKeyList(TypedDict, closed=True):
 ApiKeyMode: TypeAlias = Literal["live", "test"]
 
 
-ApiKeyPreset: TypeAlias = Literal["read-only", "full", "write"]
+ApiKeyPreset: TypeAlias = Literal["read-only", "full", "write", "project-specific"]
 
 
 class ApiKeyRegeneration(TypedDict, closed=True):
@@ -66,9 +71,13 @@ class ApiKeySettings(TypedDict, closed=True):
     description: NotRequired[str | None]
     scopes: NotRequired[list[KeyScope]]
     preset: NotRequired[ApiKeyPreset]
+    projects: NotRequired[list[str] | None]
+    endpoints: NotRequired[KeyEndpoints]
     key_type: NotRequired[ApiKeyType]
     expires_at: NotRequired[str | None]
     ip_allowlist: NotRequired[list[Network]]
+    rate_limits: NotRequired[KeyRateLimits]
+    require_signature: NotRequired[bool]
 
 
 ApiKeyType: TypeAlias = Literal["standard", "premium", "enterprise"]
@@ -344,7 +353,25 @@ class JobStep(TypedDict, closed=True):
 JobStepStatus: TypeAlias = Literal["pending", "running", "succeeded", "failed", "undone", "cancelled"]
 
 
+KeyEndpoints: TypeAlias = dict[str, bool]
+"""
+Operations by their method and their path as the contract writes it, such as GET /sites/{id}. What is false the key may not do, whatever its scopes are; what is true changes nothing.
+"""
+
+
+class KeyRateLimits(TypedDict, closed=True):
+    """
+    Limits of this key that take the place of those that its tier has.
+    """
+
+    read_per_minute: NotRequired[int]
+    write_per_minute: NotRequired[int]
+    per_hour: NotRequired[int]
+    burst: NotRequired[int]
+
+
 KeyScope: TypeAlias = Literal[
+    "*",
     "content.write",
     "export.run",
     "hosting.backup",
@@ -396,9 +423,13 @@ class NewApiKey(TypedDict, closed=True):
     description: NotRequired[str | None]
     scopes: NotRequired[list[KeyScope]]
     preset: NotRequired[ApiKeyPreset]
+    projects: NotRequired[list[str] | None]
+    endpoints: NotRequired[KeyEndpoints]
     key_type: NotRequired[ApiKeyType]
     expires_at: NotRequired[str | None]
     ip_allowlist: NotRequired[list[Network]]
+    rate_limits: NotRequired[KeyRateLimits]
+    require_signature: NotRequired[bool]
 
 
 class NewBackup(TypedDict, closed=True):
@@ -604,6 +635,7 @@ class ShownApiKey(TypedDict, closed=True):
     """
 
     api_key: str
+    api_secret: str
     id: str
     key_name: str
     description: str | None
@@ -611,7 +643,12 @@ class ShownApiKey(TypedDict, closed=True):
     mode: ApiKeyMode
     key_type: ApiKeyType
     scopes: list[KeyScope]
+    projects: list[str] | None
+    endpoints: KeyEndpoints
     ip_allowlist: list[str]
+    rate_limits: KeyRateLimits
+    rate_limit_per_hour: int
+    require_signature: bool
     is_active: bool
     last_used_at: str | None
     expires_at: str | None

@@ -15,6 +15,7 @@ import writ.access.rate_models
 import writ.events.models
 import writ.hosting.jobs
 import writ.store.lease  # noqa: F401  (tables and kinds of job register themselves)
+from writ.access import projects
 from writ.access.authenticator import CredentialAuthenticator
 from writ.access.bootstrap import Credentials, ensure_admin
 from writ.access.models import DEFAULT_ORGANIZATION_ID
@@ -25,6 +26,7 @@ from writ.gateway.front import Gateway
 from writ.gateway.limits.limiter import RedisLimiter
 from writ.gateway.services import Services
 from writ.gateway.without import NoRecords
+from writ.hosting.find import find_site_ids
 from writ.hosting.nodes import ensure_embedded_node
 from writ.jobs import transport
 from writ.logs import configure_logging
@@ -60,6 +62,7 @@ def make_services(settings: Settings) -> Services:
     if settings.redis_url is None:
         raise ValueError("WRIT_REDIS_URL is not set; set it, or start everything with `writ up`")
     store = Store(settings.database, pool_size=settings.server_threads)
+    projects.use(find_site_ids)
     redis: Redis = transport.make_client(settings.redis_url)
     sealer = Sealer(settings.secret())
     return Services(

@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     idempotency_hours: int = Field(
         24, ge=1, description="Life of an answer that is kept for an Idempotency-Key, in hours."
     )
+    signature_window_seconds: int = Field(
+        300, ge=1, le=86400, description="How far from the clock a signature's `created` may be, in seconds."
+    )
     lease_seconds: float = Field(
         15.0, ge=0.5, description="Silence after which a worker is lost, in seconds."
     )

@@ -25,9 +25,10 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from tests.conformance.contract import CONTRACT
-from tests.support.world import FAILED_JOB, RUNNING_JOB, UPLOAD
+from tests.support.world import FAILED_JOB, RUNNING_JOB, SITE, UPLOAD
 from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, LoginAttempts, User
 from writ.access.rate_models import RatePolicy
+from writ.access.roles import PROJECT_SPECIFIC
 from writ.hosting.models import Backup, Domain, Environment, Node, Site
 from writ.store.base import new_id
 from writ.store.work import Store
@@ -50,9 +51,12 @@ BEYOND_SCHEMA = {
     "UPLOAD_UNKNOWN",
     "EXPIRY_NOT_AHEAD",
     "SCALE_BELOW_AMOUNT",
+    "PROJECT_UNKNOWN",
+    "ENDPOINT_UNKNOWN",
 }
-"""What 422 also says: the text has the form of a source, but no source is there, or it may not be used; or it
-is a time, but not one to come; or one number has to be as large as another."""
+"""What 422 also says: the text has the form of a source, but no source is there, or it may not be used; it is
+a time, but not one to come; it has the form of a project or an endpoint, and there is none; or one number has
+to be as large as another."""
 
 AHEAD = "2099-01-01T00:00:00Z"
 SOURCES = ("source_ref", "archive_url", "repository_url")
@@ -178,6 +182,10 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
             if isinstance(case.body.get("expires_at"), str):
                 # Most times out of the air are over, and would be refused.
                 case.body["expires_at"] = AHEAD
+            if operation in ("create_api_key", "replace_api_key"):
+                # Of a key that is to be confined the schema cannot say that it needs projects.
+                case.body |= {"endpoints": {"GET /sites/{id}": False}} if "endpoints" in case.body else {}
+                case.body |= {"projects": [str(SITE)]} if case.body.get("preset") == PROJECT_SPECIFIC else {}
             _name_a_source(operation, case.body)
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.conformance.contract import OPERATIONS, Operation, check_answer, encode
 from tests.support.scene import Scene
 from tests.support.world import KEY_OF_NOTHING, KEY_OF_PRESET, KEY_TEXTS
-from writ.access.roles import SCOPES_OF_PRESET
+from writ.access.roles import KNOWN_SCOPES, SCOPES_OF_PRESET
 
 OPEN = {"login"}
 """What may be called without a credential. It may only shrink."""
@@ -18,7 +18,7 @@ OPEN = {"login"}
 NO_SCOPE = {"login", "logout"}
 """What may be called with any credential. It may only shrink."""
 
-PRESETS = {**SCOPES_OF_PRESET, "nothing": frozenset[str]()}
+PRESETS = {**SCOPES_OF_PRESET, "full": KNOWN_SCOPES, "nothing": frozenset[str]()}
 
 
 def call(scene: Scene, operation: Operation, headers: dict[str, str]) -> httpx.Response:

@@ -12,9 +12,11 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import JSON, Boolean, Column, DateTime, Engine, Integer, MetaData, Uuid, insert, text
+from sqlalchemy.orm import Session
 
 import writ.app
 import writ.store.lease  # noqa: F401  (every table is there when everything is imported)
+from writ.access.models import ApiKey
 from writ.store.base import DEFAULT_ORGANIZATION_ID, Base
 from writ.store.engine import make_engine
 from writ.store.migrate import begin, configuration, upgrade
@@ -153,3 +155,38 @@ def test_a_migration_that_loses_rows_is_taken_back(tmp_path: Path) -> None:
     assert value(engine, "SELECT count(*) FROM sites") == 1
     assert value(engine, "PRAGMA foreign_keys") == 1
     engine.dispose()
+
+
+@pytest.mark.requirement("S3-18", "S3-21")
+def test_keys_from_before_secrets_stay_and_get_the_limit_of_their_tier(engine: Engine) -> None:
+    upgrade(engine, "0003")
+    sqlite = engine.dialect.name == "sqlite"
+    as_text: dict[str, object] = {
+        "user": USER.hex if sqlite else USER,
+        "key": UUID(int=9).hex if sqlite else UUID(int=9),
+        "organization": UUID(int=1).hex if sqlite else UUID(int=1),
+        "at": "2026-02-20 00:00:00.000000" if sqlite else AT,
+    }
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO users (id, organization_id, email, password_hash, role, created_at, updated_at) "
+                "VALUES (:user, :organization, 'ada@example.com', 'x', 'owner', :at, :at)"
+            ),
+            as_text,
+        )
+        connection.execute(
+            text(
+                "INSERT INTO api_keys (id, organization_id, key_name, api_key, mode, key_type, permissions, "
+                "ip_allowlist, rate_limit_per_hour, is_active, created_by, created_at) "
+                "VALUES (:key, :organization, 'K', 'h', 'live', 'premium', '{\"scopes\": []}', '[]', 1000, "
+                "true, :user, :at)"
+            ),
+            as_text,
+        )
+    upgrade(engine)
+    with Session(engine) as session:
+        key = session.get_one(ApiKey, UUID(int=9))
+        assert (key.api_secret, key.previous_api_secret, key.require_signature) == (None, None, False)
+        assert (key.rate_limits, key.rate_limit_per_hour) == ({}, 5000)
+        assert (key.key_name, key.is_active, key.permissions) == ("K", True, {"scopes": []})

@@ -26,10 +26,12 @@ from redis import Redis
 from sqlalchemy import select
 
 import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
+from writ.access.key_permissions import ENDPOINTS
+from writ.access.key_secrets import make_secret, seal_secret
 from writ.access.key_text import hash_key, make_key
 from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, User
 from writ.access.rate_models import RatePolicy
-from writ.access.roles import SCOPES_OF_PRESET
+from writ.access.roles import EVERY, PROJECT_SPECIFIC, SCOPES_OF_PRESET
 from writ.gateway.sight import Sight
 from writ.hosting import backups, domains, environments, releases, sites
 from writ.hosting.models import Backup, Domain, Environment, Node, Site, Upload
@@ -39,6 +41,7 @@ from writ.jobs.models import CANCELLED, FAILED, FINAL, PENDING, RUNNING, SUCCEED
 from writ.settings import Settings
 from writ.store.base import now
 from writ.store.files import FileStore
+from writ.store.secrets import Sealer
 from writ.store.work import Store
 
 
@@ -63,11 +66,23 @@ OTHER_SITE, OTHER_ENVIRONMENT, OTHER_BACKUP, UNLUCKY_BACKUP = (
 
 KEY, EXPIRED_KEY, REVOKED_KEY, KEY_FROM_ELSEWHERE, KEY_OF_NOTHING = map(known_id, range(71, 76))
 KEY_OF_PRESET = {preset: known_id(76 + at) for at, preset in enumerate(sorted(SCOPES_OF_PRESET))}
+KEY_THAT_SIGNS, KEY_WITHOUT_ENDPOINTS = known_id(91), known_id(92)
 KEY_TEXTS = {
     key: make_key(key, "live")
-    for key in (KEY, EXPIRED_KEY, REVOKED_KEY, KEY_FROM_ELSEWHERE, KEY_OF_NOTHING, *KEY_OF_PRESET.values())
+    for key in (
+        KEY,
+        EXPIRED_KEY,
+        REVOKED_KEY,
+        KEY_FROM_ELSEWHERE,
+        KEY_OF_NOTHING,
+        KEY_THAT_SIGNS,
+        KEY_WITHOUT_ENDPOINTS,
+        *KEY_OF_PRESET.values(),
+    )
 }
 """The keys themselves; each process has its own."""
+KEY_SECRETS = {key: make_secret() for key in KEY_TEXTS}
+"""Their secrets."""
 
 RATE_POLICY, OTHER_RATE_POLICY = known_id(171), known_id(172)
 
@@ -313,14 +328,24 @@ class World:
     def _add_keys(self) -> None:
         moment = now()
         differences: dict[UUID, dict[str, Any]] = {
-            KEY: {"permissions": {"scopes": ["hosting.deploy", "hosting.read", "jobs.read"]}},
+            KEY: {
+                "permissions": {"scopes": ["hosting.deploy", "hosting.read", "jobs.read"]},
+                "rate_limits": {"per_hour": 2000},
+                "rate_limit_per_hour": 2000,
+            },
             EXPIRED_KEY: {"expires_at": moment - timedelta(seconds=1)},
             REVOKED_KEY: {"is_active": False, "revoked_at": moment},
             KEY_FROM_ELSEWHERE: {"ip_allowlist": ["192.0.2.0/24", "2001:db8::/32"]},
             KEY_OF_NOTHING: {},
+            KEY_THAT_SIGNS: {"require_signature": True},
+            KEY_WITHOUT_ENDPOINTS: {
+                "permissions": {"scopes": [EVERY], "endpoints": dict.fromkeys(sorted(ENDPOINTS), False)}
+            },
         }
         for preset, key in KEY_OF_PRESET.items():
             differences[key] = {"permissions": {"scopes": sorted(SCOPES_OF_PRESET[preset])}}
+        differences[KEY_OF_PRESET[PROJECT_SPECIFIC]]["permissions"]["projects"] = [str(SITE)]
+        sealer = Sealer(self.settings.secret())
         with self.store.begin() as session:
             maker = session.scalars(select(User.id)).one()
             for at, (key, values) in enumerate(differences.items()):
@@ -330,6 +355,7 @@ class World:
                         organization_id=DEFAULT_ORGANIZATION_ID,
                         key_name=f"Key {at}",
                         api_key=hash_key(KEY_TEXTS[key]),
+                        api_secret=seal_secret(sealer, key, KEY_SECRETS[key]),
                         created_by=maker,
                         created_at=moment + timedelta(milliseconds=at),
                         # A time to come: no use of them is written while tests compare answers.

@@ -6,12 +6,14 @@ from writ_contract.errors import MALFORMED_REQUEST, UNAUTHORIZED
 
 from writ.access.cookies import COOKIE
 from writ.access.key_lookup import find_key
-from writ.access.key_text import PREFIX
+from writ.access.key_secrets import good_secrets
+from writ.access.key_text import PREFIX, visible_prefix
 from writ.access.key_use import KeyUse
 from writ.access.origin import check_origin
 from writ.access.sessions import find_session
 from writ.contract.errors import Refusal
 from writ.gateway.call import Actor, Call
+from writ.gateway.services import Signing
 
 _BEARER = "bearer "
 
@@ -46,6 +48,14 @@ class CredentialAuthenticator:
         if actor is None:
             raise Refusal(UNAUTHORIZED)
         return actor
+
+    def signing(self, call: Call, actor: Actor) -> Signing | None:
+        """What a request of this caller is signed with; None for all but keys, which alone have a secret."""
+        if actor.key_id is None:
+            return None
+        secrets = good_secrets(call.read, call.services.sealer, actor.key_id)
+        names = {str(actor.key_id), *(visible_prefix(actor.key_id, mode) for mode in ("live", "test"))}
+        return Signing(str(actor.key_id), frozenset(names), tuple(secret.encode() for secret in secrets))
 
 
 def _in_headers(call: Call) -> str | None:

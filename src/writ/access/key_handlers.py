@@ -15,20 +15,18 @@ from writ.gateway.call import Actor, Answer, Call, ok
 
 def list_api_keys(call: Call) -> Answer:
     """The keys of the caller's organization."""
-    return ok(read_keys(call.read, key_rules.organization_of(_actor(call)), call.query))
+    return ok(read_keys(call.read, _actor(call), call.query))
 
 
 def create_api_key(call: Call) -> Answer:
     """Make a key and show it this once."""
-    key_id, text = key_rules.create_key(call.session, _actor(call), call.body)
-    return Answer(
-        201, {"api_key": text, **_written(call, key_id)}, {"Location": f"/api/v1/api-keys/{key_id}"}
-    )
+    shown = key_rules.create_key(call.session, call.services.sealer, _actor(call), call.body)
+    return Answer(201, _shown(call, shown), {"Location": f"/api/v1/api-keys/{shown.id}"})
 
 
 def get_api_key(call: Call) -> Answer:
     """What is known of one key."""
-    return ok(read_key_row(call.read, key_rules.organization_of(_actor(call)), call.path["id"]))
+    return ok(read_key_row(call.read, _actor(call), call.path["id"]))
 
 
 def replace_api_key(call: Call) -> Answer:
@@ -46,8 +44,8 @@ def delete_api_key(call: Call) -> Answer:
 def regenerate_api_key(call: Call) -> Answer:
     """Put a new key in the place of the old one and show it this once."""
     grace = (call.body or {}).get("grace_seconds", 0)
-    text = key_rules.regenerate_key(call.session, _actor(call), call.path["id"], grace)
-    return ok({"api_key": text, **_written(call, call.path["id"])})
+    shown = key_rules.regenerate_key(call.session, call.services.sealer, _actor(call), call.path["id"], grace)
+    return ok(_shown(call, shown))
 
 
 def revoke_api_key(call: Call) -> Answer:
@@ -62,7 +60,11 @@ def _actor(call: Call) -> Actor:
     return call.actor
 
 
+def _shown(call: Call, shown: key_rules.Shown) -> dict[str, Any]:
+    return {"api_key": shown.api_key, "api_secret": shown.api_secret, **_written(call, shown.id)}
+
+
 def _written(call: Call, key_id: UUID) -> dict[str, Any]:
     # Read in the same unit of work, which is committed when this has become an answer.
     call.session.flush()
-    return read_key_row(call.session, key_rules.organization_of(_actor(call)), key_id)
+    return read_key_row(call.session, _actor(call), key_id)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hmac
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, select
 from writ_contract.errors import ADDRESS_NOT_ALLOWED, API_KEY_EXPIRED, API_KEY_INVALID, API_KEY_REVOKED
 
+from writ.access.key_permissions import forbidden_of, projects_of
 from writ.access.key_text import read_key
 from writ.access.key_use import USE_INTERVAL, KeyUse
 from writ.access.models import ApiKey, User
-from writ.access.roles import SCOPES_IN_PROJECTS, SCOPES_OF_ROLE
+from writ.access.roles import scopes_of_key
 from writ.contract.errors import Refusal
 from writ.gateway.call import Actor
 from writ.store.base import now
@@ -33,6 +33,9 @@ _FIND = Prepared(
         ApiKey.ip_allowlist,
         ApiKey.last_used_at,
         ApiKey.organization_id,
+        ApiKey.key_type,
+        ApiKey.rate_limits,
+        ApiKey.require_signature,
         User.id,
         User.email,
         User.role,
@@ -47,7 +50,8 @@ def find_key(connection: Connection, text: str, address: str, use: KeyUse, store
     """Who calls with this key from this network address. One select, and nothing is kept between requests.
 
     The scopes are those of the key that its maker has as well, and of a key that is confined to projects only
-    those of systems whose rows belong to projects. Raises Refusal API_KEY_INVALID for a text that
+    those of systems that know of projects; whether the request has to be signed, and is, is asked later, with
+    the whole of it at hand. Raises Refusal API_KEY_INVALID for a text that
     is no key of this server (a mistyped one costs no select); API_KEY_REVOKED, API_KEY_EXPIRED and
     ADDRESS_NOT_ALLOWED only to whoever has the whole key.
     """
@@ -56,7 +60,7 @@ def find_key(connection: Connection, text: str, address: str, use: KeyUse, store
     if key is None or row is None:
         raise Refusal(API_KEY_INVALID)
     current, previous, previous_ends, active, ends, permissions, networks, used, organization = row[:9]
-    user_id, email, role, tier = row[9:]
+    tier, rate_limits, require_signature, user_id, email, role = row[9:]
     at = now()
     if not hmac.compare_digest(current, key.sha256):
         if previous is None or not hmac.compare_digest(previous, key.sha256):
@@ -72,18 +76,20 @@ def find_key(connection: Connection, text: str, address: str, use: KeyUse, store
         raise Refusal(ADDRESS_NOT_ALLOWED)
     if used is None or used <= at - USE_INTERVAL:
         use.note(store, key.id, at)
-    scopes = SCOPES_OF_ROLE[role].intersection(permissions["scopes"])
-    projects = permissions.get("projects")
+    projects = projects_of(permissions)
     return Actor(
         id=user_id,
         kind="key",
         email=email,
         role=role,
-        scopes=scopes if projects is None else scopes & SCOPES_IN_PROJECTS,
+        scopes=scopes_of_key(role, permissions["scopes"], projects is not None),
         organization_id=organization,
         key_id=key.id,
-        projects=None if projects is None else frozenset(map(UUID, projects)),
+        projects=projects,
         tier=tier,
+        rate_limits=rate_limits,
+        forbidden=forbidden_of(permissions),
+        must_sign=require_signature,
     )
 
 

@@ -65,9 +65,12 @@ class LoginSession(Base):
 class ApiKey(Base):
     """What a program calls with. Holds the SHA-256 of the key, never the key (see `key_text` for its form).
 
-    Its scopes are `permissions["scopes"]`, the sites that it is confined to `permissions["projects"]` (their
-    ids as texts; not there when it is confined to none). After a regeneration `previous_api_key` is the hash
-    of the key before, which is good until `previous_expires_at`. `last_used_at` is exact to the minute.
+    `permissions` holds its `scopes`, the `projects` that it is confined to (ids as text; without it to none)
+    and the `endpoints` that are forbidden to it ("METHOD /path": false). `api_secret`, which requests are
+    signed with, is sealed (see `key_secrets`); keys that were made before there were secrets have none.
+    After a regeneration `previous_api_key` and `previous_api_secret` are those before, which are good until
+    `previous_expires_at`. `rate_limit_per_hour` is that of `rate_limits`, or of the tier. `last_used_at` is
+    exact to the minute.
     """
 
     __tablename__ = "api_keys"
@@ -83,12 +86,16 @@ class ApiKey(Base):
     description: Mapped[str | None] = mapped_column(String(1000))
     api_key: Mapped[str] = mapped_column(String(128), unique=True)
     previous_api_key: Mapped[str | None] = mapped_column(String(128))
+    api_secret: Mapped[str | None] = mapped_column(String(128))
+    previous_api_secret: Mapped[str | None] = mapped_column(String(128))
     previous_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     mode: Mapped[str] = mapped_column(String(8), default="live")
     key_type: Mapped[str] = mapped_column(String(20), default="standard")
     permissions: Mapped[dict[str, Any]] = mapped_column(default=lambda: {"scopes": []})
     ip_allowlist: Mapped[list[Any]] = mapped_column(default=list)
+    rate_limits: Mapped[dict[str, Any]] = mapped_column(default=dict)
     rate_limit_per_hour: Mapped[int] = mapped_column(default=1000)
+    require_signature: Mapped[bool] = mapped_column(default=False)
     is_active: Mapped[bool] = mapped_column(default=True)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from writ_contract.scopes import ALL_SCOPES
 
 _CONTENT = frozenset({"content.write", "snapshot.manage", "export.run"})
@@ -9,11 +11,18 @@ _CONTENT = frozenset({"content.write", "snapshot.manage", "export.run"})
 KNOWN_SCOPES: frozenset[str] = ALL_SCOPES | _CONTENT
 """Every scope that can be given: those that operations ask for, and those that the preset `write` names."""
 
+EVERY = "*"
+"""What a key holds in place of scopes that has all those of its maker, also those that come later."""
+
 SCOPES_OF_ROLE: dict[str, frozenset[str]] = {"owner": KNOWN_SCOPES}
 """The scopes of each role; the names of scopes come from the contract."""
 
-SYSTEMS_OF_PROJECTS = frozenset({"hosting", "jobs"})
-"""The systems whose rows belong to projects, by what stands before the dot of their scopes."""
+PROJECT_SPECIFIC = "project-specific"
+"""The preset of keys that are confined to projects: reading and writing what the projects are made of."""
+
+SYSTEMS_OF_PROJECTS = frozenset({"hosting", "jobs", "keys"})
+"""The systems that know which of their rows belong to a project, by what stands before the dot of their
+scopes."""
 
 SCOPES_IN_PROJECTS: frozenset[str] = frozenset(
     scope for scope in KNOWN_SCOPES if scope.partition(".")[0] in SYSTEMS_OF_PROJECTS
@@ -22,7 +31,18 @@ SCOPES_IN_PROJECTS: frozenset[str] = frozenset(
 
 SCOPES_OF_PRESET: dict[str, frozenset[str]] = {
     "read-only": frozenset(scope for scope in KNOWN_SCOPES if scope.endswith(".read")),
-    "full": KNOWN_SCOPES,
+    "full": frozenset({EVERY}),
     "write": _CONTENT,
+    PROJECT_SPECIFIC: frozenset(s for s in KNOWN_SCOPES if s.startswith(("hosting.", "jobs."))),
 }
-"""The scopes of each preset. A key keeps those of the day when it was made."""
+"""The scopes of each preset. But for `EVERY`, a key keeps those of the day when it was made."""
+
+
+def scopes_of_key(role: str, given: Collection[str], confined: bool) -> frozenset[str]:
+    """What a key may do that was given these scopes by a user of this role: never more than the user, and
+    confined to projects only what knows of projects.
+
+    `EVERY` stays among them, so that only such a key can make another one.
+    """
+    of_role = SCOPES_OF_ROLE[role] & SCOPES_IN_PROJECTS if confined else SCOPES_OF_ROLE[role]
+    return of_role | {EVERY} if EVERY in given else of_role.intersection(given)

@@ -31,12 +31,14 @@ REQUIRED_FIELDS = (
 class Operation:
     """One operation: its place, its handler, and everything that is checked for it.
 
-    `once` says that it takes an Idempotency-Key, `surface` to which of the contract's x-surfaces it belongs.
+    `endpoint` is its method and its path as the contract writes it, such as `GET /sites/{id}`. `once` says
+    that it takes an Idempotency-Key, `surface` to which of the contract's x-surfaces it belongs.
     """
 
     id: str
     method: str
     path: str
+    endpoint: str
     handler: Callable[..., Any]
     scopes: frozenset[str]
     rate_class: str
@@ -134,6 +136,7 @@ def _compile(
         id=raw["operationId"],
         method=method.upper(),
         path=base_path + path,
+        endpoint=place,
         handler=handler,
         scopes=frozenset(raw["x-scopes"]),
         rate_class=raw["x-rate-class"],

@@ -29,6 +29,21 @@ class Authenticator(Protocol):
         """
         ...
 
+    def signing(self, call: Call, actor: Actor) -> Signing | None:
+        """What a request of this caller is signed with; None for a credential without a secret."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What requests are signed with: the id of the key, the names that a signature may call it by (keyid),
+    and the secrets that are good now, newest first.
+    """
+
+    key: str
+    names: frozenset[str]
+    secrets: tuple[bytes, ...]
+
 
 class Limiter(Protocol):
     """How much may be done? Fills `trace.limits`, the headers that say so."""

@@ -46,6 +46,12 @@ def find_site(session: Session, sight: Sight, site_id: UUID) -> Site:
     return _locked(session, sight, Site, site_id)
 
 
+def find_site_ids(session: Session, organization: UUID, site_ids: frozenset[UUID]) -> frozenset[UUID]:
+    """Those of the ids that are sites of the organization: the projects that a key can be confined to."""
+    found = select(Site.id).where(Site.organization_id == organization, Site.id.in_(site_ids))
+    return frozenset(session.scalars(found))
+
+
 def find_active_site(session: Session, sight: Sight, site_id: UUID) -> Site:
     """The site, if it takes orders.
 

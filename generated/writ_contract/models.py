@@ -224,6 +224,41 @@ class ErrorDetail(TypedDict, closed=True):
     request_id: str
 
 
+class Event(TypedDict, closed=True):
+    """
+    One thing that happened, as GET shows it and as webhooks carry it.
+    """
+
+    id: str
+    type: str
+    created_at: str
+    timestamp: str
+    organization_id: str
+    project_id: str | None
+    api_version: str
+    subject: str
+    data: dict[str, Any]
+    changes: NotRequired[dict[str, FieldChange]]
+
+
+class EventList(TypedDict, closed=True):
+    """
+    A page of events.
+    """
+
+    data: list[Event]
+    pagination: Pagination
+
+
+class FieldChange(TypedDict, closed=True):
+    """
+    A field before and after.
+    """
+
+    before: Any | None
+    after: Any | None
+
+
 class FieldError(TypedDict, closed=True):
     """
     One fault at one place of the request.
@@ -591,3 +626,13 @@ class Upload(TypedDict, closed=True):
     upload_id: str
     sha256: str
     size: int
+
+
+class WebhookDisabled(TypedDict):
+    """
+    A webhook that is not called any more.
+    """
+
+    id: str
+    webhook_url: str
+    reason: str

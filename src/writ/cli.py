@@ -173,6 +173,19 @@ def worker(home: Path | None, count: int | None) -> None:
 
 @writ.command()
 @home_option
+def pump(home: Path | None) -> None:
+    """Take events on: give them their order, and deliver them to webhooks. More than one take turns."""
+    settings = _settings(home=home)
+    from writ.app import make_engine
+    from writ.events.pump import run_pump
+    from writ.logs import configure_logging
+
+    configure_logging(settings.log_level)
+    run_pump(settings, make_engine)
+
+
+@writ.command()
+@home_option
 def migrate(home: Path | None) -> None:
     """Prepare the database: make its tables or bring them up to date, and make the first admin.
 

@@ -381,6 +381,7 @@ JobStepStatus: TypeAlias = Literal["pending", "running", "succeeded", "failed", 
 
 KeyScope: TypeAlias = Literal[
     "content.write",
+    "events.read",
     "export.run",
     "hosting.backup",
     "hosting.deploy",
@@ -392,6 +393,8 @@ KeyScope: TypeAlias = Literal[
     "jobs.write",
     "keys.read",
     "keys.write",
+    "notifications.read",
+    "notifications.write",
     "snapshot.manage",
 ]
 
@@ -470,6 +473,39 @@ class NewSite(TypedDict, closed=True):
     name: str
     slug: str
     repository_url: NotRequired[str | None]
+
+
+class Notification(TypedDict, closed=True):
+    """
+    What somebody is to know.
+    """
+
+    id: str
+    kind: str
+    title: str
+    message: str
+    link: str | None
+    project_id: str | None
+    for_all: bool
+    created_at: str
+    read_at: str | None
+
+
+class NotificationList(TypedDict, closed=True):
+    """
+    A page of notifications.
+    """
+
+    data: list[Notification]
+    pagination: Pagination
+
+
+class NotificationsRead(TypedDict, closed=True):
+    """
+    How many notifications were marked.
+    """
+
+    marked: int
 
 
 OptionalPromotionPreset: TypeAlias = Literal["full", "code", "content"] | None

@@ -9,11 +9,12 @@ from enum import StrEnum
 class KeyScope(StrEnum):
     """What a key may be given. `*` is every scope that the user has who made the key, also those that come
     later. content.write, snapshot.manage and export.run are what the preset write stands for; no
-    operation asks for them yet.
+    operation asks for them yet. New ones may come without a new version.
     """
 
     _ = "*"
     CONTENT_WRITE = "content.write"
+    EVENTS_READ = "events.read"
     EXPORT_RUN = "export.run"
     HOSTING_BACKUP = "hosting.backup"
     HOSTING_DEPLOY = "hosting.deploy"
@@ -27,6 +28,8 @@ class KeyScope(StrEnum):
     KEYS_WRITE = "keys.write"
     LIMITS_READ = "limits.read"
     LIMITS_WRITE = "limits.write"
+    NOTIFICATIONS_READ = "notifications.read"
+    NOTIFICATIONS_WRITE = "notifications.write"
     SNAPSHOT_MANAGE = "snapshot.manage"
 
 

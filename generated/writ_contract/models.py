@@ -233,6 +233,41 @@ class ErrorDetail(TypedDict, closed=True):
     request_id: str
 
 
+class Event(TypedDict, closed=True):
+    """
+    One thing that happened, as GET shows it and as webhooks carry it.
+    """
+
+    id: str
+    type: str
+    created_at: str
+    timestamp: str
+    organization_id: str
+    project_id: str | None
+    api_version: str
+    subject: str
+    data: dict[str, Any]
+    changes: NotRequired[dict[str, FieldChange]]
+
+
+class EventList(TypedDict, closed=True):
+    """
+    A page of events.
+    """
+
+    data: list[Event]
+    pagination: Pagination
+
+
+class FieldChange(TypedDict, closed=True):
+    """
+    A field before and after.
+    """
+
+    before: Any | None
+    after: Any | None
+
+
 class FieldError(TypedDict, closed=True):
     """
     One fault at one place of the request.
@@ -373,6 +408,7 @@ class KeyRateLimits(TypedDict, closed=True):
 KeyScope: TypeAlias = Literal[
     "*",
     "content.write",
+    "events.read",
     "export.run",
     "hosting.backup",
     "hosting.deploy",
@@ -386,6 +422,8 @@ KeyScope: TypeAlias = Literal[
     "keys.write",
     "limits.read",
     "limits.write",
+    "notifications.read",
+    "notifications.write",
     "snapshot.manage",
 ]
 
@@ -468,6 +506,39 @@ class NewSite(TypedDict, closed=True):
     name: str
     slug: str
     repository_url: NotRequired[str | None]
+
+
+class Notification(TypedDict, closed=True):
+    """
+    What somebody is to know.
+    """
+
+    id: str
+    kind: str
+    title: str
+    message: str
+    link: str | None
+    project_id: str | None
+    for_all: bool
+    created_at: str
+    read_at: str | None
+
+
+class NotificationList(TypedDict, closed=True):
+    """
+    A page of notifications.
+    """
+
+    data: list[Notification]
+    pagination: Pagination
+
+
+class NotificationsRead(TypedDict, closed=True):
+    """
+    How many notifications were marked.
+    """
+
+    marked: int
 
 
 OptionalPromotionPreset: TypeAlias = Literal["full", "code", "content"] | None
@@ -714,3 +785,13 @@ class Upload(TypedDict, closed=True):
     upload_id: str
     sha256: str
     size: int
+
+
+class WebhookDisabled(TypedDict):
+    """
+    A webhook that is not called any more.
+    """
+
+    id: str
+    webhook_url: str
+    reason: str

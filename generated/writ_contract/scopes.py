@@ -3,6 +3,7 @@
 Written by scripts/generate from contracts/; not edited by hand.
 """
 
+EVENTS_READ = "events.read"
 HOSTING_BACKUP = "hosting.backup"
 HOSTING_DEPLOY = "hosting.deploy"
 HOSTING_LOGIN = "hosting.login"
@@ -15,9 +16,12 @@ KEYS_READ = "keys.read"
 KEYS_WRITE = "keys.write"
 LIMITS_READ = "limits.read"
 LIMITS_WRITE = "limits.write"
+NOTIFICATIONS_READ = "notifications.read"
+NOTIFICATIONS_WRITE = "notifications.write"
 
 ALL_SCOPES: frozenset[str] = frozenset(
     [
+        EVENTS_READ,
         HOSTING_BACKUP,
         HOSTING_DEPLOY,
         HOSTING_LOGIN,
@@ -30,5 +34,7 @@ ALL_SCOPES: frozenset[str] = frozenset(
         KEYS_WRITE,
         LIMITS_READ,
         LIMITS_WRITE,
+        NOTIFICATIONS_READ,
+        NOTIFICATIONS_WRITE,
     ]
 )

@@ -22,6 +22,9 @@ from writ.access.models import DEFAULT_ORGANIZATION_ID
 from writ.access.rate_policies import load_policies
 from writ.contract.document import load_mapping
 from writ.contract.operation import compile_operations
+from writ.events.checking import make_check
+from writ.events.publish import check_events
+from writ.events.pump import Engine, NoEngine
 from writ.gateway.front import Gateway
 from writ.gateway.limits.limiter import RedisLimiter
 from writ.gateway.services import Services
@@ -34,6 +37,7 @@ from writ.outside.app import make_outside
 from writ.records.once import KeptAnswers
 from writ.settings import Settings, get_settings
 from writ.store.files import FileStore
+from writ.store.lease import Lease
 from writ.store.migrate import upgrade
 from writ.store.secrets import Sealer
 from writ.store.work import Store
@@ -61,6 +65,8 @@ def make_services(settings: Settings) -> Services:
     """
     if settings.redis_url is None:
         raise ValueError("WRIT_REDIS_URL is not set; set it, or start everything with `writ up`")
+    if settings.check_answers:
+        check_events(make_check(load_mapping(contract_path())))
     store = Store(settings.database, pool_size=settings.server_threads)
     projects.use(find_site_ids)
     redis: Redis = transport.make_client(settings.redis_url)
@@ -97,6 +103,12 @@ def make_app(services: Services, contract: dict[str, Any] | None = None) -> Conn
     # Connexion would build its stack with the first request; a bad contract must stop the start.
     app.app, app.middleware_stack = app._build_middleware_stack()
     return app
+
+
+def make_engine(settings: Settings, store: Store, lease: Lease) -> Engine:
+    """What `writ pump` does with events that have got their positions."""
+    del settings, store, lease
+    return NoEngine()
 
 
 def create_app() -> ConnexionMiddleware:

@@ -36,8 +36,8 @@ def writ() -> None:
     key, webhook, job, site and env call a running Writ (WRIT_URL) with an API key (WRIT_API_KEY).
 
     `writ up` runs all of it on this machine. On several machines run `writ migrate` once, then as many
-    `writ server` and `writ worker` as there is work, with the same WRIT_DATABASE_URL, WRIT_REDIS_URL and
-    WRIT_SECRET_KEY.
+    `writ server` and `writ worker` as there is work, and a `writ pump`, with the same WRIT_DATABASE_URL,
+    WRIT_REDIS_URL and WRIT_SECRET_KEY.
     """
 
 
@@ -74,7 +74,7 @@ def _settings(**overrides: object) -> Settings:
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the control plane; 0 takes a free one.")
 @click.option("--tour", is_flag=True, help="Run the tour when all is ready, then stop; exit with its status.")
 def up(home: Path | None, host: str | None, port: int | None, tour: bool) -> None:
-    """Run all of Writ on this machine: Redis, server, workers and the sites server.
+    """Run all of Writ on this machine: Redis, server, workers, pump and the sites server.
 
     Without WRIT_REDIS_URL a Redis is started in the home folder; without WRIT_DATABASE_URL the database is
     an SQLite file there. The tables are made or brought up to date, and the first time an admin is made.
@@ -176,6 +176,19 @@ def worker(home: Path | None, count: int | None) -> None:
 
     configure_logging(settings.log_level)
     run_pool(settings, settings.workers, job_services)
+
+
+@writ.command()
+@home_option
+def pump(home: Path | None) -> None:
+    """Take events on: give them their order, and deliver them to webhooks. More than one take turns."""
+    settings = _settings(home=home)
+    from writ.app import make_engine
+    from writ.events.pump import run_pump
+    from writ.logs import configure_logging
+
+    configure_logging(settings.log_level)
+    run_pump(settings, make_engine)
 
 
 @writ.command()

@@ -62,6 +62,8 @@ def built_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         redis.url,
         settings={
             "WRIT_UPLOAD_MAX_BYTES": str(UPLOAD_LIMIT),
+            # What follows the stream of events would else follow it for a quarter of an hour.
+            "WRIT_STREAM_SECONDS": "0.2",
             "PATH": install_programs(folder / "bin"),
         },
     )
@@ -77,10 +79,12 @@ def built_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         world = World(settings, CONTRACT)
         try:
             world.build()
+            world.wait_for_positions()
         finally:
             world.close()
         product.terminate("worker")
         product.terminate("sites")
+        product.terminate("pump")
         client = product.client()
         stranger = Client(product, log_in=False)
         store = Store(product.database_url, pool_size=1)

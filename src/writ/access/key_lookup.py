@@ -39,7 +39,6 @@ _FIND = Prepared(
         User.id,
         User.email,
         User.role,
-        ApiKey.key_type,
     )
     .join(User, User.id == ApiKey.created_by)
     .where(ApiKey.id == bindparam("id"))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, Select, and_, bindparam, func, select, true
+from sqlalchemy.orm import Session
 
 from writ.contract.errors import Refusal
 from writ.gateway.sight import Sight
@@ -100,6 +101,12 @@ _ONE_BACKUP = _lookup(
 )
 _SITE_ID = _lookup(select(Site.id), Site, Site.id)
 _ENVIRONMENT_ID = _lookup(select(Environment.site_id).join(Site, _ITS_SITE), Environment, Environment.site_id)
+_SHOWN = {
+    "site": _SITE.where(Site.id == bindparam("id")),
+    "environment": _ENVIRONMENT.where(Environment.id == bindparam("id")),
+    "backup": _BACKUP.where(Backup.id == bindparam("id")),
+    "domain": _DOMAIN.where(Domain.id == bindparam("id")),
+}
 
 
 def _by_creation(table: Any) -> dict[str, Order]:
@@ -211,6 +218,18 @@ def list_domains(
     _one(connection, sight, _ENVIRONMENT_ID, environment_id)
     filters = {Domain.environment_id: environment_id, **equals(query, {"status": Domain.status})}
     return read_page(connection, _DOMAIN, _DOMAIN_ORDERS, query, filters).as_json()
+
+
+def show(session: Session, noun: str, row_id: UUID, settings: Settings) -> dict[str, Any] | None:
+    """A site, environment, backup or domain as its GET or list shows it; None when there is none.
+
+    It is read in a unit of work that is not committed yet, by what the session executes.
+    """
+    session.flush()
+    row = session.execute(_SHOWN[noun], {"id": row_id}).mappings().one_or_none()
+    if row is None:
+        return None
+    return _with_url(dict(row), settings) if noun == "environment" else dict(row)
 
 
 def _metrics(jobs: ColumnElement[bool], sites: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:

@@ -17,6 +17,8 @@
 local HOUR = 3600000
 -- Times of bursts are fractions of a millisecond; sums of them are off by less than this.
 local OFF = 0.01
+-- Counters are kept for so much longer than they count, as clocks may go back a little.
+local LONGER = 10000
 
 local now = tonumber(ARGV[3])
 if not now then
@@ -87,7 +89,7 @@ local function steady(key, amount, length, ceiling)
   return {
     key = key, steady = true, fresh = fresh, number = number, count = count, before = before, limit = limit,
     remaining = math.max(0, math.floor(room / length)), reset = (number + 1) * length, wait = wait,
-    keep = left + length,
+    keep = left + length + LONGER,
   }
 end
 
@@ -126,7 +128,7 @@ if admitted and take then
     if not rule.steady then
       rule.back = rule.back + rule.step
       rule.reset = math.ceil(rule.back - OFF)
-      redis.call('SET', rule.key, string.format('%.17g', rule.back), 'PX', rule.reset - now + 1)
+      redis.call('SET', rule.key, string.format('%.17g', rule.back), 'PX', rule.reset - now + LONGER)
     elseif rule.fresh then
       redis.call('HSET', rule.key, 'w', rule.number, 'n', 1, 'p', rule.before)
       redis.call('PEXPIRE', rule.key, rule.keep)

@@ -11,6 +11,7 @@ class KeyScope(StrEnum):
     stands for; no operation asks for them yet.
     """
 
+    AUDIT_READ = "audit.read"
     CONTENT_WRITE = "content.write"
     EXPORT_RUN = "export.run"
     HOSTING_BACKUP = "hosting.backup"
@@ -24,6 +25,7 @@ class KeyScope(StrEnum):
     KEYS_READ = "keys.read"
     KEYS_WRITE = "keys.write"
     SNAPSHOT_MANAGE = "snapshot.manage"
+    USAGE_READ = "usage.read"
 
 
 class ApiKeyPreset(StrEnum):

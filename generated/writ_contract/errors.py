@@ -35,6 +35,7 @@ DOMAIN_NOT_FOUND = "DOMAIN_NOT_FOUND"
 UPLOAD_NOT_FOUND = "UPLOAD_NOT_FOUND"
 JOB_NOT_FOUND = "JOB_NOT_FOUND"
 API_KEY_NOT_FOUND = "API_KEY_NOT_FOUND"
+AUDIT_ENTRY_NOT_FOUND = "AUDIT_ENTRY_NOT_FOUND"
 METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
 NOT_ACCEPTABLE = "NOT_ACCEPTABLE"
 SITE_SLUG_TAKEN = "SITE_SLUG_TAKEN"
@@ -187,6 +188,12 @@ ERRORS: dict[str, ErrorSpec] = {
         404,
         "There is no API key with this id.",
         "List the keys with GET /api/v1/api-keys.",
+    ),
+    "AUDIT_ENTRY_NOT_FOUND": ErrorSpec(
+        "AUDIT_ENTRY_NOT_FOUND",
+        404,
+        "There is no entry of the audit log with this id.",
+        "List the entries with GET /api/v1/audit-log; old ones are deleted after WRIT_AUDIT_DAYS.",
     ),
     "METHOD_NOT_ALLOWED": ErrorSpec(
         "METHOD_NOT_ALLOWED",

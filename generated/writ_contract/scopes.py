@@ -3,6 +3,7 @@
 Written by scripts/generate from contracts/; not edited by hand.
 """
 
+AUDIT_READ = "audit.read"
 HOSTING_BACKUP = "hosting.backup"
 HOSTING_DEPLOY = "hosting.deploy"
 HOSTING_LOGIN = "hosting.login"
@@ -13,9 +14,11 @@ JOBS_READ = "jobs.read"
 JOBS_WRITE = "jobs.write"
 KEYS_READ = "keys.read"
 KEYS_WRITE = "keys.write"
+USAGE_READ = "usage.read"
 
 ALL_SCOPES: frozenset[str] = frozenset(
     [
+        AUDIT_READ,
         HOSTING_BACKUP,
         HOSTING_DEPLOY,
         HOSTING_LOGIN,
@@ -26,5 +29,6 @@ ALL_SCOPES: frozenset[str] = frozenset(
         JOBS_WRITE,
         KEYS_READ,
         KEYS_WRITE,
+        USAGE_READ,
     ]
 )

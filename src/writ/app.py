@@ -19,11 +19,14 @@ from writ.contract.document import load_mapping
 from writ.contract.operation import compile_operations
 from writ.gateway.front import Gateway
 from writ.gateway.services import Services
-from writ.gateway.without import NoLimits, NoRecords, NothingKept
+from writ.gateway.without import NoLimits, NothingKept
 from writ.hosting.nodes import ensure_embedded_node
 from writ.jobs import transport
 from writ.logs import configure_logging
 from writ.outside.app import make_outside
+from writ.records.journal import FOLDER, Journal
+from writ.records.recorder import Duty
+from writ.records.recording import AuditRecorder
 from writ.settings import Settings, get_settings
 from writ.store.files import FileStore
 from writ.store.migrate import upgrade
@@ -64,7 +67,7 @@ def make_services(settings: Settings) -> Services:
         sealer=Sealer(settings.secret()),
         limiter=NoLimits(),
         once=NothingKept(),
-        recorder=NoRecords(),
+        recorder=AuditRecorder(Journal(settings.home_path / FOLDER, fsync=settings.audit_fsync)),
     )
 
 
@@ -96,6 +99,11 @@ def job_services(settings: Settings) -> Services:
     """The services of a process that carries out a job."""
     configure_logging(settings.log_level)
     return make_services(settings)
+
+
+def recorder_duties(settings: Settings) -> list[Duty]:
+    """What the recorder does beside recording: duties that one process at a time is to do."""
+    return []
 
 
 def prepare(settings: Settings) -> Credentials | None:

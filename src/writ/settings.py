@@ -75,6 +75,12 @@ class Settings(BaseSettings):
         5, ge=1, description="Automatic backups (before restores, promotions, imports) kept an environment."
     )
     upload_hours: int = Field(72, ge=1, description="Life of an upload that no open job needs, in hours.")
+    audit_days: int = Field(
+        180, ge=1, description="Days that the audit log keeps a call; its seal is kept for ever."
+    )
+    audit_fsync: bool = Field(
+        False, description="Answer only when the audit record is on the disk; slow, survives a power cut."
+    )
     check_answers: bool = Field(
         False, description="Check every answer against the contract; a wrong one is a 500. For tests."
     )

@@ -38,8 +38,8 @@ class AuditEntry(Base):
     `id` is a UUID version 7 made when the request came: it sorts by time, pages are cut by it, and the
     request id shows it. `parameters` is JSON text, kept as it was sealed. `endpoint` is the path of the
     contract, the raw path where there is none. Every filter has an index that ends in the id, so that a page
-    is read without sorting and without looking at rows that are not on it; so has a key or a place together with a
-    status, where status 200 is left out because it is what most rows have.
+    is read without sorting and without looking at rows that are not on it; so has a key or a place together
+    with a status, where status 200 is left out because it is what most rows have.
     """
 
     __tablename__ = "api_audit_log"

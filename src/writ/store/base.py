@@ -60,6 +60,11 @@ class SmallUuid(TypeDecorator[UUID]):
     impl = Uuid
     cache_ok = True
 
+    @property
+    def python_type(self) -> type[UUID]:
+        """What its values are."""
+        return UUID
+
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """BLOB on SQLite, whose order is that of the ids; uuid on PostgreSQL."""
         return dialect.type_descriptor(LargeBinary(16) if dialect.name == "sqlite" else Uuid())

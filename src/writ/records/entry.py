@@ -64,8 +64,11 @@ def make_line(trace: Trace, status: int, code: str | None, response_bytes: int) 
         who: tuple[Any, ...] = (None, None, None, None, None)
     else:
         who = (actor.organization_id, actor.key_id, actor.id, actor.application_id, actor.kind[:20])
-    path = clean(trace.path, PATH_CHARACTERS)
+    # Whoever calls does so with the same program again and again.
     agent = trace.header("user-agent") if call is None else call.headers.get("user-agent", "")
+    path = trace.path
+    if call is None or not _only_ids(call):
+        path = clean(path, PATH_CHARACTERS)
     return orjson.dumps(
         (
             FORM,
@@ -73,7 +76,7 @@ def make_line(trace: Trace, status: int, code: str | None, response_bytes: int) 
             *who,
             None if operation is None else operation.id[:100],
             path[:ENDPOINT_CHARACTERS] if operation is None else endpoint_of(operation),
-            clean(trace.method, 10),
+            trace.method if operation is not None else clean(trace.method, 10),
             path,
             None if call is None else _parameters(call),
             status,
@@ -82,7 +85,7 @@ def make_line(trace: Trace, status: int, code: str | None, response_bytes: int) 
             trace.request_bytes,
             response_bytes,
             trace.address[:45],
-            clean(agent, USER_AGENT_CHARACTERS) if agent else "",
+            _agent(agent[: 2 * USER_AGENT_CHARACTERS]),
         ),
         option=orjson.OPT_APPEND_NEWLINE,
     )
@@ -140,6 +143,18 @@ def clean(text: str, length: int) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
+@lru_cache(maxsize=1024)
+def _agent(text: str) -> str:
+    return clean(text, USER_AGENT_CHARACTERS) if text else ""
+
+
+def _only_ids(call: Call) -> bool:
+    """Whether all that the path names are ids, which hide nothing: so most calls need no search."""
+    if len(call.path) != len(call.raw_path):
+        return False
+    return all(type(value) is UUID for value in call.path.values())
+
+
 @lru_cache(maxsize=4096)
 def _pointers(operation_id: str, redact: tuple[str, ...]) -> tuple[Pointers, Pointers, Pointers]:
     return pointers_of(redact, "path"), pointers_of(redact, "query"), pointers_of(redact, "body")
@@ -147,13 +162,18 @@ def _pointers(operation_id: str, redact: tuple[str, ...]) -> tuple[Pointers, Poi
 
 def _parameters(call: Call) -> str | None:
     query = call.query
-    if query:
+    if query and call.raw_query:
         given = {part.partition(b"=")[0] for part in call.raw_query.split(b"&")}
         # Defaults are not what was sent; nor are the names that the contract does not know, with whatever
         # they carry.
         query = {name: value for name, value in query.items() if name.encode() in given}
-    if not call.path and not query and call.body is None:
-        return None
+    elif query:
+        query = {}
+    if not query and call.body is None:
+        if not call.path:
+            return None
+        if _only_ids(call):
+            return orjson.dumps({"path": call.path}).decode()
     audit: Any = call.operation.raw.get("x-audit") or {}
     of_path, of_query, of_body = _pointers(call.operation.id, tuple(audit.get("redact") or ()))
     found: dict[str, Any] = {}

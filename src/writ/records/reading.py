@@ -79,6 +79,7 @@ _COLUMNS = {
 
 _AS_GET = {"HEAD": "GET"}
 _OPERATION_AT = {(spec.method, spec.path): spec.operation_id for spec in OPERATIONS.values()}
+_ENDPOINTS = frozenset(spec.path for spec in OPERATIONS.values())
 
 
 def read_log(connection: Connection, actor: Actor | None, query: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,6 +205,8 @@ def _add_operation(filters: dict[Any, Any]) -> None:
     if operation is not None:
         filters[AuditEntry.operation_id] = operation
         del filters[AuditEntry.endpoint]
+    elif endpoint in _ENDPOINTS:
+        filters[AuditEntry.id] = NOBODY
 
 
 def _id_of(request_id: str) -> UUID:

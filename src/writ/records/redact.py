@@ -29,7 +29,7 @@ _NAME = re.compile(
 )
 _SECRET = re.compile(
     # Keys, session and other tokens of Writ, and of many others who put a word before them.
-    r"(?<![0-9A-Za-z])(?:writ_[a-z]{1,12}|ws|whsec|[sprk]k_live|[sprk]k_test|gh[pousr]|glpat)[_-]"
+    r"(?:writ_[a-z]{1,12}|whsec|(?<![0-9A-Za-z])(?:ws|[sprk]k_(?:live|test)|gh[pousr]|glpat))[_-]"
     r"[0-9A-Za-z+/=_-]{12,}"
     # JSON Web Tokens (RFC 7519).
     r"|eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]*\.?[0-9A-Za-z_-]*"

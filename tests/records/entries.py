@@ -14,7 +14,7 @@ from sqlalchemy import insert, select
 from writ.records.collecting import Collector
 from writ.records.entry import COLUMNS, FORM, first_id, time_of
 from writ.records.journal import FOLDER, Journal
-from writ.records.models import AuditEntry, PendingEntry
+from writ.records.models import NOBODY, AuditEntry, PendingEntry
 from writ.records.sealing import append
 from writ.records.verify import Verified, verify
 from writ.settings import Settings
@@ -55,6 +55,7 @@ def row(number: int, **values: Any) -> dict[str, Any]:
         "user_agent": "tests/1.0 äöü",
         **values,
     }
+    found["organization_id"] = found["organization_id"] or NOBODY
     found["timestamp"] = time_of(found["id"])
     return found
 

@@ -18,7 +18,7 @@ from tests.conformance.contract import OPERATIONS
 from tests.gateway.harness import Door, Got
 from tests.records.entries import Log
 from writ.app import make_app, make_services, prepare
-from writ.records.models import AuditEntry
+from writ.records.models import NOBODY, AuditEntry
 from writ.records.reading import request_id_of
 from writ.settings import Settings
 
@@ -139,7 +139,7 @@ def test_every_kind_of_answer_is_recorded(api: Api, monkeypatch: pytest.MonkeyPa
     missing = of(expected[404])
     assert json.loads(missing["parameters"]) == {"path": {"id": unknown}}
     assert (missing["endpoint"], missing["organization_id"]) == ("/sites/{id}", made["organization_id"])
-    assert of(expected[401])["organization_id"] is None
+    assert of(expected[401])["organization_id"] == NOBODY
     assert of(expected[422])["parameters"] is None, "what did not pass validation is not kept"
     assert (of(expected[405])["operation_id"], of(expected[405])["endpoint"]) == (None, "/api/sites")
 

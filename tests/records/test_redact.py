@@ -99,7 +99,16 @@ def test_fields_of_these_names_are_hidden(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["api_key_id", "key_name", "key_type", "keyboard", "monkey", "opinion", "name"]
+    "name",
+    [
+        "api_key_id",
+        "key_name",
+        "key_type",
+        "keyboard",
+        "monkey",
+        "opinion",
+        "name",
+    ],
 )
 def test_fields_of_these_names_are_shown(name: str) -> None:
     assert not names_secret(name)

@@ -17,7 +17,7 @@ import orjson
 from writ.contract.operation import Operation
 from writ.gateway.call import Call
 from writ.gateway.trace import Trace
-from writ.records.models import ENDPOINT_CHARACTERS, PATH_CHARACTERS, USER_AGENT_CHARACTERS
+from writ.records.models import ENDPOINT_CHARACTERS, NOBODY, PATH_CHARACTERS, USER_AGENT_CHARACTERS
 from writ.records.redact import Pointers, pointers_of, scrub, shown
 
 FORM = 1
@@ -105,6 +105,7 @@ def read_line(line: bytes) -> dict[str, Any]:
         for name in _IDS:
             if row[name] is not None:
                 row[name] = UUID(row[name])
+        row["organization_id"] = row["organization_id"] or NOBODY
         row["timestamp"] = time_of(row["id"])
     except (ValueError, TypeError, AttributeError) as error:
         raise BadLine(str(error)) from None

@@ -24,7 +24,7 @@ from writ.store.base import Base, SmallUuid, UtcDateTime, now
 ENDPOINT_CHARACTERS, PATH_CHARACTERS, USER_AGENT_CHARACTERS = 255, 2000, 200
 
 NOBODY = UUID(int=0)
-"""Stands in counts for "no organization" and "no key", because a key column cannot be null."""
+"""Stands for "no organization", and in counts for "no key": by nulls PostgreSQL cannot read an index in order."""
 
 
 def _index(name: str, *columns: str, where: str | None = None) -> Index:
@@ -36,7 +36,8 @@ class AuditEntry(Base):
     """One call of the API: append-only, and sealed from the moment it is here.
 
     `id` is a UUID version 7 made when the request came: it sorts by time, pages are cut by it, and the
-    request id shows it. `parameters` is JSON text, kept as it was sealed. `endpoint` is the path of the
+    request id shows it. `parameters` is JSON text, kept as it was sealed. `organization_id` is NOBODY
+    where nobody is known. `endpoint` is the path of the
     contract, the raw path where there is none. Every filter has an index that ends in the id, so that a page
     is read without sorting and without looking at rows that are not on it; so has a key or a place together
     with a status, where status 200 is left out because it is what most rows have.
@@ -80,7 +81,7 @@ class AuditEntry(Base):
 
     id: Mapped[UUID] = mapped_column(SmallUuid, primary_key=True)
     timestamp: Mapped[datetime] = mapped_column(UtcDateTime)
-    organization_id: Mapped[UUID | None] = mapped_column(SmallUuid)
+    organization_id: Mapped[UUID] = mapped_column(SmallUuid)
     api_key_id: Mapped[UUID | None] = mapped_column(SmallUuid)
     user_id: Mapped[UUID | None] = mapped_column(SmallUuid)
     application_id: Mapped[UUID | None] = mapped_column(SmallUuid)

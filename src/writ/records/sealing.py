@@ -94,7 +94,7 @@ def _usage_key(row: Mapping[str, Any]) -> tuple[UUID, int, UUID, str, str, str, 
     known = row["operation_id"] is not None
     method = row["method"]
     return (
-        row["organization_id"] or NOBODY,
+        row["organization_id"],
         hour_of(row["timestamp"]),
         row["api_key_id"] or NOBODY,
         row["operation_id"] or "",

@@ -49,7 +49,7 @@ def upgrade() -> None:
         "api_audit_log",
         sa.Column("id", _Uuid(), nullable=False),
         sa.Column("timestamp", _Time, nullable=False),
-        sa.Column("organization_id", _Uuid(), nullable=True),
+        sa.Column("organization_id", _Uuid(), nullable=False),
         sa.Column("api_key_id", _Uuid(), nullable=True),
         sa.Column("user_id", _Uuid(), nullable=True),
         sa.Column("application_id", _Uuid(), nullable=True),

@@ -24,7 +24,9 @@ from writ.store.base import Base, SmallUuid, UtcDateTime, now
 ENDPOINT_CHARACTERS, PATH_CHARACTERS, USER_AGENT_CHARACTERS = 255, 2000, 200
 
 NOBODY = UUID(int=0)
-"""Stands for "no organization", and in counts for "no key": by nulls PostgreSQL cannot read an index in order."""
+"""Stands for "no organization", and in counts for "no key": with nulls PostgreSQL cannot use the order of an
+index.
+"""
 
 
 def _index(name: str, *columns: str, where: str | None = None) -> Index:

@@ -69,7 +69,7 @@ def _settings(**overrides: object) -> Settings:
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the control plane; 0 takes a free one.")
 @click.option("--tour", is_flag=True, help="Run the tour when all is ready, then stop; exit with its status.")
 def up(home: Path | None, host: str | None, port: int | None, tour: bool) -> None:
-    """Run all of Writ on this machine: Redis, server, workers and the sites server.
+    """Run all of Writ on this machine: Redis, server, recorder, workers and the sites server.
 
     Without WRIT_REDIS_URL a Redis is started in the home folder; without WRIT_DATABASE_URL the database is
     an SQLite file there. The tables are made or brought up to date, and the first time an admin is made.

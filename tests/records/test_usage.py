@@ -72,6 +72,12 @@ def test_spans_are_whole_hours_and_have_an_end(filled: Log) -> None:
         with pytest.raises(Refusal, match="VALIDATION_ERROR"):
             usage.summary(connection, ORGANIZATION, year)
         assert usage.summary(connection, ORGANIZATION, {**year, "interval": "day"})["total"]["requests"] == 6
+        ends = {"from": "0001-01-01T00:00:00+23:59", "to": "0001-01-01T00:00:00Z", "interval": "day"}
+        assert usage.summary(connection, ORGANIZATION, ends)["data"] == []
+        ends = {"to": "9999-12-31T23:59:59-23:59", "interval": "day"}
+        assert usage.summary(connection, ORGANIZATION, ends)["data"] == []
+        with pytest.raises(Refusal, match="VALIDATION_ERROR"):
+            usage.summary(connection, ORGANIZATION, {**SPAN, "to": "2026-06-30T23:59:60Z"})
         with pytest.raises(Refusal, match="VALIDATION_ERROR"):
             usage.by_endpoint(connection, ORGANIZATION, {**SPAN, "from": "2020-02-01T00:00:00Z"})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from writ.contract.violations import refuse
 from writ.gateway.call import Actor
 from writ.records.entry import first_id
 from writ.records.models import NOBODY, AuditEntry
+from writ.records.times import time_in
 from writ.store.base import SmallUuid
 from writ.store.paging import Order, Page, equals, read_page
 from writ.store.prepared import Prepared
@@ -84,7 +84,7 @@ def read_log(connection: Connection, actor: Actor | None, query: Mapping[str, An
 
     Raises:
         Refusal: CURSOR_INVALID; FORBIDDEN for strangers' calls when they are not the actor's to see;
-            VALIDATION_ERROR for a method without a place.
+            VALIDATION_ERROR for a method without a place, or a time that there is not.
     """
     page = read_entries(connection, actor, query)
     return Page([as_shown(row) for row in page.data], page.limit, page.next_cursor).as_json()
@@ -149,10 +149,10 @@ def sees_strangers(actor: Actor | None) -> bool:
 def bounds(query: Mapping[str, Any]) -> dict[str, UUID]:
     """The ids between which the calls lie that came `from` a time on and before `to`."""
     lowest, highest = ALL_IDS
-    since, until = query.get("from"), query.get("to")
+    since, until = time_in(query, "from"), time_in(query, "to")
     return {
-        "from_id": lowest if since is None else first_id(datetime.fromisoformat(since)),
-        "to_id": highest if until is None else first_id(datetime.fromisoformat(until)),
+        "from_id": lowest if since is None else first_id(since),
+        "to_id": highest if until is None else first_id(until),
     }
 
 

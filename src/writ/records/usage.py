@@ -14,6 +14,7 @@ from writ.contract.errors import FieldError
 from writ.contract.violations import refuse
 from writ.records.models import UsageHour
 from writ.records.sealing import hour_of
+from writ.records.times import time_in
 from writ.store.base import SmallUuid, now
 from writ.store.prepared import Prepared
 
@@ -152,8 +153,8 @@ def _shown(counts: Mapping[str, int]) -> dict[str, Any]:
 
 def _span(query: Mapping[str, Any]) -> tuple[int, int]:
     """The hours from and to: whole ones, the last day when nothing is said."""
-    until_at = datetime.fromisoformat(query["to"]) if query.get("to") else now()
-    since_at = datetime.fromisoformat(query["from"]) if query.get("from") else until_at - timedelta(days=1)
+    until_at = time_in(query, "to") or now()
+    since_at = time_in(query, "from") or until_at - timedelta(days=1)
     since, until = hour_of(since_at), -(-int(until_at.timestamp()) // 3600)
     if until - since > LONGEST_DAYS * 24:
         raise _too_long(f"at most {LONGEST_DAYS} days")

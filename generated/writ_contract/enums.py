@@ -13,6 +13,7 @@ class KeyScope(StrEnum):
     """
 
     _ = "*"
+    AUDIT_READ = "audit.read"
     CONTENT_WRITE = "content.write"
     EVENTS_READ = "events.read"
     EXPORT_RUN = "export.run"
@@ -31,6 +32,7 @@ class KeyScope(StrEnum):
     NOTIFICATIONS_READ = "notifications.read"
     NOTIFICATIONS_WRITE = "notifications.write"
     SNAPSHOT_MANAGE = "snapshot.manage"
+    USAGE_READ = "usage.read"
 
 
 class ApiKeyPreset(StrEnum):

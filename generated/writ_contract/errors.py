@@ -39,6 +39,7 @@ UPLOAD_NOT_FOUND = "UPLOAD_NOT_FOUND"
 JOB_NOT_FOUND = "JOB_NOT_FOUND"
 API_KEY_NOT_FOUND = "API_KEY_NOT_FOUND"
 RATE_POLICY_NOT_FOUND = "RATE_POLICY_NOT_FOUND"
+AUDIT_ENTRY_NOT_FOUND = "AUDIT_ENTRY_NOT_FOUND"
 METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
 NOT_ACCEPTABLE = "NOT_ACCEPTABLE"
 SITE_SLUG_TAKEN = "SITE_SLUG_TAKEN"
@@ -225,6 +226,12 @@ ERRORS: dict[str, ErrorSpec] = {
         404,
         "There is no rate policy with this id.",
         "List the policies with GET /api/v1/rate-policies.",
+    ),
+    "AUDIT_ENTRY_NOT_FOUND": ErrorSpec(
+        "AUDIT_ENTRY_NOT_FOUND",
+        404,
+        "There is no entry of the audit log with this id.",
+        "List the entries with GET /api/v1/audit-log; old ones are deleted after WRIT_AUDIT_DAYS.",
     ),
     "METHOD_NOT_ALLOWED": ErrorSpec(
         "METHOD_NOT_ALLOWED",

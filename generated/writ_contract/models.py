@@ -83,6 +83,43 @@ class ApiKeySettings(TypedDict, closed=True):
 ApiKeyType: TypeAlias = Literal["standard", "premium", "enterprise"]
 
 
+class AuditEntry(TypedDict, closed=True):
+    """
+    One call of the API.
+    """
+
+    id: str
+    request_id: str
+    timestamp: str
+    organization_id: str | None
+    api_key_id: str | None
+    user_id: str | None
+    application_id: str | None
+    actor_kind: str | None
+    operation_id: str | None
+    endpoint: str
+    method: str
+    path: str
+    parameters: dict[str, Any] | None
+    status_code: int
+    error_code: str | None
+    response_time_ms: float
+    request_size_bytes: int
+    response_size_bytes: int
+    ip_address: str
+    user_agent: str
+    seal: int
+
+
+class AuditLog(TypedDict, closed=True):
+    """
+    A page of the audit log.
+    """
+
+    data: list[AuditEntry]
+    pagination: Pagination
+
+
 class Backup(TypedDict, closed=True):
     """
     A state of an environment, kept as an archive.
@@ -172,6 +209,21 @@ DomainStatus: TypeAlias = Literal["creating", "active", "failed", "deleting"]
 DriftStatus: TypeAlias = Literal["unknown", "clean", "drifted"]
 
 
+class EndpointUsage(TypedDict, closed=True):
+    """
+    What was counted of one operation.
+    """
+
+    operation_id: str
+    endpoint: str
+    method: str
+    requests: int
+    errors: int
+    average_response_time_ms: float
+    request_bytes: int
+    response_bytes: int
+
+
 class Environment(TypedDict, closed=True):
     """
     One running copy of a site.
@@ -231,6 +283,22 @@ class ErrorDetail(TypedDict, closed=True):
     message: str
     details: dict[str, Any]
     request_id: str
+
+
+class ErrorUsage(TypedDict, closed=True):
+    """
+    What was counted of one operation with one status.
+    """
+
+    operation_id: str
+    endpoint: str
+    method: str
+    status_code: int
+    requests: int
+    errors: int
+    average_response_time_ms: float
+    request_bytes: int
+    response_bytes: int
 
 
 class Event(TypedDict, closed=True):
@@ -407,6 +475,7 @@ class KeyRateLimits(TypedDict, closed=True):
 
 KeyScope: TypeAlias = Literal[
     "*",
+    "audit.read",
     "content.write",
     "events.read",
     "export.run",
@@ -425,6 +494,7 @@ KeyScope: TypeAlias = Literal[
     "notifications.read",
     "notifications.write",
     "snapshot.manage",
+    "usage.read",
 ]
 
 
@@ -563,6 +633,29 @@ class PromoteOrder(TypedDict, closed=True):
 
 
 PromotionPreset: TypeAlias = Literal["full", "code", "content"]
+
+
+class Quota(TypedDict, closed=True):
+    """
+    What a key may do in an hour, and has done in this one.
+    """
+
+    api_key_id: str
+    key_name: str
+    key_type: str
+    limit_per_hour: int
+    used: int
+    remaining: int
+    resets_at: str
+
+
+class QuotaList(TypedDict, closed=True):
+    """
+    A page of quotas.
+    """
+
+    data: list[Quota]
+    pagination: Pagination
 
 
 RateClass: TypeAlias = Literal["*", "read", "write", "content", "upload", "batch", "webhook"]
@@ -785,6 +878,66 @@ class Upload(TypedDict, closed=True):
     upload_id: str
     sha256: str
     size: int
+
+
+UsageByEndpoint = TypedDict(
+    "UsageByEndpoint",
+    {
+        "from": str,
+        "to": str,
+        "data": list[EndpointUsage],
+    },
+    closed=True,
+)
+
+
+UsageByError = TypedDict(
+    "UsageByError",
+    {
+        "from": str,
+        "to": str,
+        "data": list[ErrorUsage],
+    },
+    closed=True,
+)
+
+
+class UsageCounts(TypedDict, closed=True):
+    """
+    What was counted.
+    """
+
+    requests: int
+    errors: int
+    average_response_time_ms: float
+    request_bytes: int
+    response_bytes: int
+
+
+class UsagePeriod(TypedDict, closed=True):
+    """
+    What was counted in an hour or a day.
+    """
+
+    starts_at: str
+    requests: int
+    errors: int
+    average_response_time_ms: float
+    request_bytes: int
+    response_bytes: int
+
+
+UsageSummary = TypedDict(
+    "UsageSummary",
+    {
+        "from": str,
+        "to": str,
+        "interval": Literal["hour", "day"],
+        "total": UsageCounts,
+        "data": list[UsagePeriod],
+    },
+    closed=True,
+)
 
 
 class WebhookDisabled(TypedDict):

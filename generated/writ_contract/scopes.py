@@ -3,6 +3,7 @@
 Written by scripts/generate from contracts/; not edited by hand.
 """
 
+AUDIT_READ = "audit.read"
 EVENTS_READ = "events.read"
 HOSTING_BACKUP = "hosting.backup"
 HOSTING_DEPLOY = "hosting.deploy"
@@ -18,9 +19,11 @@ LIMITS_READ = "limits.read"
 LIMITS_WRITE = "limits.write"
 NOTIFICATIONS_READ = "notifications.read"
 NOTIFICATIONS_WRITE = "notifications.write"
+USAGE_READ = "usage.read"
 
 ALL_SCOPES: frozenset[str] = frozenset(
     [
+        AUDIT_READ,
         EVENTS_READ,
         HOSTING_BACKUP,
         HOSTING_DEPLOY,
@@ -36,5 +39,6 @@ ALL_SCOPES: frozenset[str] = frozenset(
         LIMITS_WRITE,
         NOTIFICATIONS_READ,
         NOTIFICATIONS_WRITE,
+        USAGE_READ,
     ]
 )

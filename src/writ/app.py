@@ -28,13 +28,15 @@ from writ.events.pump import Engine, NoEngine
 from writ.gateway.front import Gateway
 from writ.gateway.limits.limiter import RedisLimiter
 from writ.gateway.services import Services
-from writ.gateway.without import NoRecords
 from writ.hosting.find import find_site_ids
 from writ.hosting.nodes import ensure_embedded_node
 from writ.jobs import transport
 from writ.logs import configure_logging
 from writ.outside.app import make_outside
+from writ.records.journal import FOLDER, Journal
 from writ.records.once import KeptAnswers
+from writ.records.recorder import Duty
+from writ.records.recording import AuditRecorder
 from writ.settings import Settings, get_settings
 from writ.store.files import FileStore
 from writ.store.lease import Lease
@@ -86,7 +88,7 @@ def make_services(settings: Settings) -> Services:
             without_redis=settings.rate_limit_without_redis,
         ),
         once=KeptAnswers(settings, store, sealer),
-        recorder=NoRecords(),
+        recorder=AuditRecorder(Journal(settings.home_path / FOLDER, fsync=settings.audit_fsync)),
     )
 
 
@@ -124,6 +126,11 @@ def job_services(settings: Settings) -> Services:
     """The services of a process that carries out a job."""
     configure_logging(settings.log_level)
     return make_services(settings)
+
+
+def recorder_duties(settings: Settings) -> list[Duty]:
+    """What the recorder does beside recording: duties that one process at a time is to do."""
+    return []
 
 
 def prepare(settings: Settings) -> Credentials | None:

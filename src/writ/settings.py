@@ -93,6 +93,12 @@ class Settings(BaseSettings):
     stream_seconds: float = Field(
         900.0, gt=0, description="Longest life of a stream of events, in seconds; clients come again."
     )
+    audit_days: int = Field(
+        180, ge=1, description="Days that the audit log keeps a call; its seal is kept for ever."
+    )
+    audit_fsync: bool = Field(
+        False, description="Answer only when the audit record is on the disk; slow, survives a power cut."
+    )
     check_answers: bool = Field(
         False,
         description="Check every answer and event against the contract; a wrong one is a 500. For tests.",

@@ -86,7 +86,9 @@ class Chaos(Running):
         for name, process in list(self.product.processes.items()):
             if process.poll() is not None:
                 del self.product.processes[name]
-        missing = [name for name in ("server", "worker", "sites") if name not in self.product.processes]
+        missing = [
+            name for name in ("server", "worker", "sites", "recorder") if name not in self.product.processes
+        ]
         if missing:
             self.product.start(*missing)
 

@@ -97,6 +97,7 @@ CASES: dict[tuple[str, str], How] = {
     ),
     **every("get_backup delete_backup download_backup", "BACKUP_NOT_FOUND", How(id=UNKNOWN)),
     **every("delete_domain", "DOMAIN_NOT_FOUND", How(id=UNKNOWN)),
+    **every("get_audit_entry", "AUDIT_ENTRY_NOT_FOUND", How(id=UNKNOWN)),
     **every(
         "get_rate_policy replace_rate_policy delete_rate_policy", "RATE_POLICY_NOT_FOUND", How(id=UNKNOWN)
     ),
@@ -117,7 +118,8 @@ CASES: dict[tuple[str, str], How] = {
     **every("get_job cancel_job retry_job get_job_log stream_job_events", "JOB_NOT_FOUND", How(id=UNKNOWN)),
     **every(
         "list_sites list_site_environments list_releases list_backups list_domains list_jobs get_job_log "
-        "list_api_keys list_rate_policies list_events list_notifications",
+        "list_api_keys list_rate_policies list_events list_notifications "
+        "list_audit_log list_usage_quotas",
         "CURSOR_INVALID",
         How(query={"cursor": "bm9uZQ"}),
     ),

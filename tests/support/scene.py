@@ -85,6 +85,7 @@ def built_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         product.terminate("worker")
         product.terminate("sites")
         product.terminate("pump")
+        product.terminate("recorder")
         client = product.client()
         stranger = Client(product, log_in=False)
         store = Store(product.database_url, pool_size=1)

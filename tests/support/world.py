@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import json
 import os
 import tarfile
 import time
@@ -39,6 +40,8 @@ from writ.hosting.models import Backup, Domain, Environment, Node, Site, Upload
 from writ.hosting.orders import Orders
 from writ.jobs import transport
 from writ.jobs.models import CANCELLED, FAILED, FINAL, PENDING, RUNNING, SUCCEEDED, Job, JobLog, JobStep
+from writ.records.entry import time_of
+from writ.records.sealing import append
 from writ.settings import Settings
 from writ.store.base import now
 from writ.store.files import FileStore
@@ -191,6 +194,7 @@ class World:
         self._add_keys()
         self._add_rate_policies()
         self._add_notification()
+        self._add_records()
 
     def close(self) -> None:
         """Give the connections back."""
@@ -433,6 +437,23 @@ class World:
                         **{**values, "tier": tier},
                     )
                 )
+
+    def _add_records(self) -> None:
+        shown = dict(self._example["AuditEntryOfDeploy"]["value"])
+        for name in ("seal", "request_id", "timestamp", "response_time_ms"):
+            del shown[name]
+        shown["parameters"] = json.dumps(shown["parameters"])
+        shown["response_time_us"] = 4210
+        for name in ("id", "organization_id", "api_key_id", "user_id"):
+            shown[name] = UUID(shown[name])
+        shown["timestamp"] = time_of(shown["id"])
+        refused = {
+            "id": UUID(int=shown["id"].int + 1),
+            "status_code": 404,
+            "error_code": "ENVIRONMENT_NOT_FOUND",
+        }
+        with self.store.begin() as session:
+            append(session.connection(), [shown, shown | refused])
 
 
 def _deploy(body: dict[str, Any], orders: Orders) -> UUID:

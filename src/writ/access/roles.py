@@ -20,7 +20,7 @@ SCOPES_OF_ROLE: dict[str, frozenset[str]] = {"owner": KNOWN_SCOPES}
 PROJECT_SPECIFIC = "project-specific"
 """The preset of keys that are confined to projects: reading and writing what the projects are made of."""
 
-SYSTEMS_OF_PROJECTS = frozenset({"hosting", "jobs", "keys", "events"})
+SYSTEMS_OF_PROJECTS = frozenset({"hosting", "jobs", "keys", "events", "webhooks"})
 """The systems that know which of their rows belong to a project, by what stands before the dot of their
 scopes."""
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, DateTime, Dialect, MetaData
+from sqlalchemy import JSON, DateTime, Dialect, LargeBinary, MetaData, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 DEFAULT_ORGANIZATION_ID = UUID(int=1)
 """The organization of what the system makes, and of all who were put into no other. Migrations make it."""
@@ -55,6 +55,30 @@ class UtcDateTime(TypeDecorator[datetime]):
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
         """How the driver's values become times: SQLite gives text without a zone, PostgreSQL times in UTC."""
         return _read_text if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
+
+class SmallUuid(TypeDecorator[UUID]):
+    """A UUID in 16 bytes on both databases, for tables of millions of rows; else SQLite takes 32 for each."""
+
+    impl = Uuid
+    cache_ok = True
+
+    @property
+    def python_type(self) -> type[UUID]:
+        """What its values are."""
+        return UUID
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """BLOB on SQLite, whose order is that of the ids; uuid on PostgreSQL."""
+        return dialect.type_descriptor(LargeBinary(16) if dialect.name == "sqlite" else Uuid())
+
+    def process_bind_param(self, value: UUID | None, dialect: Dialect) -> Any:
+        """The id as the driver takes it."""
+        return value.bytes if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> UUID | None:
+        """The driver's value as an id."""
+        return UUID(bytes=value) if isinstance(value, bytes) else value
 
 
 class Base(DeclarativeBase):

@@ -24,6 +24,8 @@ class KeyScope(StrEnum):
     KEYS_READ = "keys.read"
     KEYS_WRITE = "keys.write"
     SNAPSHOT_MANAGE = "snapshot.manage"
+    WEBHOOKS_READ = "webhooks.read"
+    WEBHOOKS_WRITE = "webhooks.write"
 
 
 class ApiKeyPreset(StrEnum):
@@ -49,6 +51,23 @@ class ApiKeyType(StrEnum):
     STANDARD = "standard"
     PREMIUM = "premium"
     ENTERPRISE = "enterprise"
+
+
+class DeliveryStatus(StrEnum):
+    """What a delivery is; pending waits for its first attempt, retrying for another one."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    RETRYING = "retrying"
+
+
+class DisabledReason(StrEnum):
+    """Why nothing is sent: a person said so, the receiver answered 410, or it only failed for five days."""
+
+    REQUESTED = "requested"
+    GONE = "gone"
+    FAILING = "failing"
 
 
 class SiteStatus(StrEnum):

@@ -29,6 +29,7 @@ SITE_CREATED = "site.created"
 SITE_DELETED = "site.deleted"
 SITE_IMPORTED = "site.imported"
 UPLOAD_CREATED = "upload.created"
+WEBHOOK_DISABLED = "webhook.disabled"
 
 ALL_EVENTS: frozenset[str] = frozenset(
     [
@@ -58,5 +59,6 @@ ALL_EVENTS: frozenset[str] = frozenset(
         SITE_DELETED,
         SITE_IMPORTED,
         UPLOAD_CREATED,
+        WEBHOOK_DISABLED,
     ]
 )

@@ -12,6 +12,7 @@ from connexion.resolver import Resolver
 from redis import Redis
 
 import writ.events.models
+import writ.events.webhook_models
 import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
 from writ.access.authenticator import CredentialAuthenticator
 from writ.access.bootstrap import Credentials, ensure_admin

@@ -173,6 +173,21 @@ def worker(home: Path | None, count: int | None) -> None:
 
 @writ.command()
 @home_option
+def pump(home: Path | None) -> None:
+    """Number the events and send them to webhooks. Of several such processes one works and the others wait.
+
+    SIGTERM lets attempts under way end; what is not sent then is sent by the next one.
+    """
+    settings = _settings(home=home)
+    from writ.events.pump import run_pump
+    from writ.logs import configure_logging
+
+    configure_logging(settings.log_level)
+    run_pump(settings)
+
+
+@writ.command()
+@home_option
 def migrate(home: Path | None) -> None:
     """Prepare the database: make its tables or bring them up to date, and make the first admin.
 

@@ -75,6 +75,9 @@ class Settings(BaseSettings):
         5, ge=1, description="Automatic backups (before restores, promotions, imports) kept an environment."
     )
     upload_hours: int = Field(72, ge=1, description="Life of an upload that no open job needs, in hours.")
+    webhook_delivery_days: int = Field(
+        30, ge=1, description="Days that ended deliveries of webhooks are kept."
+    )
     check_answers: bool = Field(
         False, description="Check every answer against the contract; a wrong one is a 500. For tests."
     )

@@ -61,9 +61,9 @@ class Product:
         subprocess.run([sys.executable, "-c", code], env=self.environment, check=True, timeout=60)
 
     def start(self, *names: str) -> None:
-        """Start `server`, `worker`, `sites` (all of them when none is named) and wait until they answer."""
+        """Start `server`, `worker`, `sites`, `pump` (without names: all) and wait until they answer."""
         self.home.mkdir(parents=True, exist_ok=True)
-        for name in names or ("server", "worker", "sites"):
+        for name in names or ("server", "worker", "sites", "pump"):
             log = (self.home / f"{name}.log").open("ab")
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", "writ.cli", name],

@@ -51,9 +51,7 @@ def delete_webhook(call: Call) -> Answer:
 def test_webhook(call: Call) -> Answer:
     """Send a signed event now, and say what came of it."""
     webhook_id = call.path["id"]
-    trial = trials.prepare_test(
-        call.read, _actor(call), call.services.sealer, webhook_id, call.body or {}
-    )
+    trial = trials.prepare_test(call.read, _actor(call), call.services.sealer, webhook_id, call.body or {})
     outcome = trials.send_test(trial, call.services.settings)
     return ok(trials.record_test(call.session, webhook_id, trial, outcome))
 

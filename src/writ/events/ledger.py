@@ -1,4 +1,4 @@
-"""What the engine of deliveries reads and writes, many rows at a time: they are the truth, it holds copies."""
+"""What the engine of deliveries reads and writes, many rows a time: they are the truth, it holds copies."""
 
 from __future__ import annotations
 
@@ -125,10 +125,10 @@ _LATE_DUE = Reading(
 )
 _ORDERED_DUE = Reading(
     _DUE,
-    f"{_FROM_DUE} AND d.next_retry_at <= ? AND (d.subject IS NULL OR NOT EXISTS (SELECT 1 FROM"
+    f"{_FROM_DUE} AND d.next_retry_at <= ? AND (d.subject IS NULL OR NOT EXISTS (SELECT 1 FROM"  # noqa: S608
     " webhook_deliveries b WHERE b.subscription_id = d.subscription_id AND b.subject = d.subject"
     " AND b.next_retry_at IS NOT NULL AND (b.position, b.id) < (d.position, d.id)))"
-    " ORDER BY d.position, d.id LIMIT ?",  # noqa: S608 (texts of this file)
+    " ORDER BY d.position, d.id LIMIT ?",
 )
 _NEXT_RETRY = Reading(
     {"at": ("time", "min(d.next_retry_at)")},

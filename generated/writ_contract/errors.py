@@ -65,6 +65,9 @@ PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
 FILE_TOO_LARGE = "FILE_TOO_LARGE"
 UNSUPPORTED_FORMAT = "UNSUPPORTED_FORMAT"
 VALIDATION_ERROR = "VALIDATION_ERROR"
+EVENT_NOT_FOUND = "EVENT_NOT_FOUND"
+EVENT_GONE = "EVENT_GONE"
+EVENT_TYPE_UNKNOWN = "EVENT_TYPE_UNKNOWN"
 CURSOR_INVALID = "CURSOR_INVALID"
 EXPIRY_NOT_AHEAD = "EXPIRY_NOT_AHEAD"
 SOURCE_REF_INVALID = "SOURCE_REF_INVALID"
@@ -354,6 +357,24 @@ ERRORS: dict[str, ErrorSpec] = {
         422,
         "The request does not fit the contract.",
         "Correct every place that errors names.",
+    ),
+    "EVENT_NOT_FOUND": ErrorSpec(
+        "EVENT_NOT_FOUND",
+        404,
+        "There is no event with this id.",
+        "List the events with GET /api/v1/events; they are kept for as many days as WRIT_EVENT_DAYS says.",
+    ),
+    "EVENT_GONE": ErrorSpec(
+        "EVENT_GONE",
+        410,
+        "The event to go on after is not kept any more, or never was one.",
+        "Read the resources as they are now, then begin again without it.",
+    ),
+    "EVENT_TYPE_UNKNOWN": ErrorSpec(
+        "EVENT_TYPE_UNKNOWN",
+        422,
+        "No type of event is named so.",
+        "Use a type of the table in docs/event-types.md, or a pattern like environment.*.",
     ),
     "CURSOR_INVALID": ErrorSpec(
         "CURSOR_INVALID",

@@ -1,4 +1,4 @@
-"""The events that operations can cause.
+"""The types of events that others hear of.
 
 Written by scripts/generate from contracts/; not edited by hand.
 """
@@ -8,22 +8,24 @@ API_KEY_DELETED = "api_key.deleted"
 API_KEY_REVOKED = "api_key.revoked"
 API_KEY_ROTATED = "api_key.rotated"
 API_KEY_UPDATED = "api_key.updated"
-BACKUP_CREATED = "backup.created"
+BACKUP_COMPLETED = "backup.completed"
 BACKUP_DELETED = "backup.deleted"
-DOMAIN_CREATED = "domain.created"
-DOMAIN_DELETED = "domain.deleted"
+DOMAIN_ADDED = "domain.added"
+DOMAIN_REMOVED = "domain.removed"
 ENVIRONMENT_CACHE_CHANGED = "environment.cache_changed"
 ENVIRONMENT_CACHE_PURGED = "environment.cache_purged"
 ENVIRONMENT_CREATED = "environment.created"
 ENVIRONMENT_DELETED = "environment.deleted"
 ENVIRONMENT_DEPLOYED = "environment.deployed"
 ENVIRONMENT_DRIFT_CHECKED = "environment.drift_checked"
-ENVIRONMENT_LOGIN_CREATED = "environment.login_created"
+ENVIRONMENT_DRIFTED = "environment.drifted"
 ENVIRONMENT_PROMOTED = "environment.promoted"
 ENVIRONMENT_RESTORED = "environment.restored"
 ENVIRONMENT_ROLLED_BACK = "environment.rolled_back"
 ENVIRONMENT_UPDATED = "environment.updated"
 JOB_CANCELLED = "job.cancelled"
+JOB_COMPLETED = "job.completed"
+JOB_FAILED = "job.failed"
 JOB_RETRIED = "job.retried"
 SITE_CREATED = "site.created"
 SITE_DELETED = "site.deleted"
@@ -38,22 +40,24 @@ ALL_EVENTS: frozenset[str] = frozenset(
         API_KEY_REVOKED,
         API_KEY_ROTATED,
         API_KEY_UPDATED,
-        BACKUP_CREATED,
+        BACKUP_COMPLETED,
         BACKUP_DELETED,
-        DOMAIN_CREATED,
-        DOMAIN_DELETED,
+        DOMAIN_ADDED,
+        DOMAIN_REMOVED,
         ENVIRONMENT_CACHE_CHANGED,
         ENVIRONMENT_CACHE_PURGED,
         ENVIRONMENT_CREATED,
         ENVIRONMENT_DELETED,
         ENVIRONMENT_DEPLOYED,
         ENVIRONMENT_DRIFT_CHECKED,
-        ENVIRONMENT_LOGIN_CREATED,
+        ENVIRONMENT_DRIFTED,
         ENVIRONMENT_PROMOTED,
         ENVIRONMENT_RESTORED,
         ENVIRONMENT_ROLLED_BACK,
         ENVIRONMENT_UPDATED,
         JOB_CANCELLED,
+        JOB_COMPLETED,
+        JOB_FAILED,
         JOB_RETRIED,
         SITE_CREATED,
         SITE_DELETED,

@@ -299,7 +299,42 @@ class ErrorDetail(TypedDict, closed=True):
     request_id: str
 
 
+class Event(TypedDict, closed=True):
+    """
+    One thing that happened, as GET shows it and as webhooks carry it.
+    """
+
+    id: str
+    type: str
+    created_at: str
+    timestamp: str
+    organization_id: str
+    project_id: str | None
+    api_version: str
+    subject: str
+    data: dict[str, Any]
+    changes: NotRequired[dict[str, FieldChange]]
+
+
+class EventList(TypedDict, closed=True):
+    """
+    A page of events.
+    """
+
+    data: list[Event]
+    pagination: Pagination
+
+
 EventPattern: TypeAlias = str
+
+
+class FieldChange(TypedDict, closed=True):
+    """
+    A field before and after.
+    """
+
+    before: Any | None
+    after: Any | None
 
 
 class FieldError(TypedDict, closed=True):
@@ -771,6 +806,16 @@ class WebhookDeleted(TypedDict, closed=True):
     """
 
     success: bool
+
+
+class WebhookDisabled(TypedDict):
+    """
+    A webhook that is not called any more.
+    """
+
+    id: str
+    webhook_url: str
+    reason: str
 
 
 class WebhookFilters(TypedDict, closed=True):

@@ -3,6 +3,7 @@
 Written by scripts/generate from contracts/; not edited by hand.
 """
 
+EVENTS_READ = "events.read"
 HOSTING_BACKUP = "hosting.backup"
 HOSTING_DEPLOY = "hosting.deploy"
 HOSTING_LOGIN = "hosting.login"
@@ -18,6 +19,7 @@ WEBHOOKS_WRITE = "webhooks.write"
 
 ALL_SCOPES: frozenset[str] = frozenset(
     [
+        EVENTS_READ,
         HOSTING_BACKUP,
         HOSTING_DEPLOY,
         HOSTING_LOGIN,

@@ -18,6 +18,10 @@ from writ.access.authenticator import CredentialAuthenticator
 from writ.access.bootstrap import Credentials, ensure_admin
 from writ.contract.document import load_mapping
 from writ.contract.operation import compile_operations
+from writ.events.checking import make_check
+from writ.events.engine import WebhookEngine
+from writ.events.publish import check_events
+from writ.events.pump import Engine
 from writ.gateway.front import Gateway
 from writ.gateway.services import Services
 from writ.gateway.without import NoLimits, NoRecords, NothingKept
@@ -27,6 +31,7 @@ from writ.logs import configure_logging
 from writ.outside.app import make_outside
 from writ.settings import Settings, get_settings
 from writ.store.files import FileStore
+from writ.store.lease import Lease
 from writ.store.migrate import upgrade
 from writ.store.secrets import Sealer
 from writ.store.work import Store
@@ -54,6 +59,8 @@ def make_services(settings: Settings) -> Services:
     """
     if settings.redis_url is None:
         raise ValueError("WRIT_REDIS_URL is not set; set it, or start everything with `writ up`")
+    if settings.check_answers:
+        check_events(make_check(load_mapping(contract_path())))
     store = Store(settings.database, pool_size=settings.server_threads)
     redis: Redis = transport.make_client(settings.redis_url)
     return Services(
@@ -82,6 +89,11 @@ def make_app(services: Services, contract: dict[str, Any] | None = None) -> Conn
     # Connexion would build its stack with the first request; a bad contract must stop the start.
     app.app, app.middleware_stack = app._build_middleware_stack()
     return app
+
+
+def make_engine(settings: Settings, store: Store, lease: Lease) -> Engine:
+    """What `writ pump` does with events that have got their positions."""
+    return WebhookEngine(settings, store, Sealer(settings.secret()), lease)
 
 
 def create_app() -> ConnexionMiddleware:

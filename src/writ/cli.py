@@ -174,16 +174,14 @@ def worker(home: Path | None, count: int | None) -> None:
 @writ.command()
 @home_option
 def pump(home: Path | None) -> None:
-    """Number the events and send them to webhooks. Of several such processes one works and the others wait.
-
-    SIGTERM lets attempts under way end; what is not sent then is sent by the next one.
-    """
+    """Take events on: give them their order, and deliver them to webhooks. More than one take turns."""
     settings = _settings(home=home)
+    from writ.app import make_engine
     from writ.events.pump import run_pump
     from writ.logs import configure_logging
 
     configure_logging(settings.log_level)
-    run_pump(settings)
+    run_pump(settings, make_engine)
 
 
 @writ.command()

@@ -75,11 +75,16 @@ class Settings(BaseSettings):
         5, ge=1, description="Automatic backups (before restores, promotions, imports) kept an environment."
     )
     upload_hours: int = Field(72, ge=1, description="Life of an upload that no open job needs, in hours.")
-    webhook_delivery_days: int = Field(
-        30, ge=1, description="Days that ended deliveries of webhooks are kept."
+    event_days: int = Field(30, ge=1, description="How long events and notifications are kept, in days.")
+    stream_seconds: float = Field(
+        900.0, gt=0, description="Longest life of a stream of events, in seconds; clients come again."
+    )
+    webhook_days: int = Field(
+        30, ge=1, description="How long ended deliveries of webhooks are kept, in days."
     )
     check_answers: bool = Field(
-        False, description="Check every answer against the contract; a wrong one is a 500. For tests."
+        False,
+        description="Check every answer and event against the contract; a wrong one is a 500. For tests.",
     )
     log_level: str = Field("info", description="debug, info, warning or error.")
 

@@ -61,7 +61,7 @@ class Product:
         subprocess.run([sys.executable, "-c", code], env=self.environment, check=True, timeout=60)
 
     def start(self, *names: str) -> None:
-        """Start `server`, `worker`, `sites`, `pump` (without names: all) and wait until they answer."""
+        """Start `server`, `worker`, `sites`, `pump` (all, when none is named) and wait until they answer."""
         self.home.mkdir(parents=True, exist_ok=True)
         for name in names or ("server", "worker", "sites", "pump"):
             log = (self.home / f"{name}.log").open("ab")

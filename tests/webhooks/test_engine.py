@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from standardwebhooks import Webhook
 
-from tests.events.conftest import World, until
-from tests.events.receiver import Receiver, answer
+from tests.webhooks.conftest import World, until
+from tests.webhooks.receiver import Receiver, answer
 from writ.events.signing import verify_whole
 from writ.events.webhook_models import WebhookAttempt, WebhookSubscription
 from writ.store.base import now
@@ -23,7 +23,9 @@ def test_an_event_is_told_signed_and_recorded(world: World) -> None:
     async def scenario() -> None:
         async with Receiver() as receiver, world.engine():
             webhook, secret = world.subscribe(receiver.url)
-            event = world.publish(data={"id": "1", "name": "Žofie"}, changes={"name": {"before": "x"}})
+            event = world.publish(
+                data={"id": "1", "name": "Žofie"}, changes={"name": {"before": "x", "after": "Žofie"}}
+            )
             await until(lambda: [row.status for row in world.rows()] == ["delivered"])
         (request,) = receiver.requests
         assert Webhook(secret).verify(request.body, {k.lower(): v for k, v in request.headers.items()})
@@ -40,8 +42,9 @@ def test_an_event_is_told_signed_and_recorded(world: World) -> None:
         assert payload["type"] == "environment.deployed"
         assert payload["timestamp"] == payload["created_at"]
         assert payload["data"] == {"id": "1", "name": "Žofie"}
-        assert payload["changes"] == {"name": {"before": "x"}}
-        assert payload["api_version"] == "v1"
+        assert payload["changes"] == {"name": {"before": "x", "after": "Žofie"}}
+        assert payload["subject"] == "environment:1"
+        assert payload["api_version"] == "2026-11-01"
         assert payload["organization_id"] == str(world.actor.organization_id)
         assert payload["project_id"] is None
         assert (row.http_status_code, row.response_body, row.attempt_number) == (200, "ok", 1)

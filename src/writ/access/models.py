@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
+from writ.events import organization
 from writ.store.base import Base, UtcDateTime, new_id, now
 
 EMAIL_MAX_CHARACTERS = 254
@@ -17,7 +18,7 @@ EMAIL_MAX_CHARACTERS = 254
 USER_AGENT_MAX_CHARACTERS = 200
 
 
-DEFAULT_ORGANIZATION_ID = UUID(int=1)
+DEFAULT_ORGANIZATION_ID = organization.DEFAULT_ORGANIZATION_ID
 """The organization to which everybody belongs who was put into no other; the migrations make it."""
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from writ.contract.document import ContractError, load_mapping, pointer
+from writ.contract.webhooks import as_webhooks
 
 KINDS = (
     "schemas",
@@ -56,6 +57,8 @@ class _Bundler:
             else:
                 result[key] = self.walk(value, self.root, (key,))
         self.add_general(source, result)
+        if "x-events" in result:
+            result["x-webhooks"] = as_webhooks(result.pop("x-events"), self.components)
         result["components"] = {kind: entries for kind, entries in self.components.items() if entries}
         return result
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
-from writ.contract.emit.source import CONDITIONS, Source, texts
+from writ.contract.emit.source import CAUSES, CONDITIONS, Source, texts
 from writ.contract.examples import error_examples, examples
 from writ.contract.finding import Finding, place_of
 
@@ -272,10 +272,39 @@ def requirements(source: Source) -> Iterator[Finding]:
                 yield Finding("requirements", place, f"{identifier} is unknown", remedy)
 
 
+def events(source: Source) -> Iterator[Finding]:
+    """An event that something causes is described, and one that is described is caused by something."""
+    general: dict[str, str] = source.document.get("x-general-emits") or {}
+    described, caused = source.webhooks(), set(general)
+    for name, cause in general.items():
+        if cause not in CAUSES:
+            wrong = f"{name}: {cause!r} is no cause"
+            yield Finding("events", "x-general-emits", wrong, f"write one of {', '.join(CAUSES)}")
+        if name not in described:
+            yield Finding("events", "x-general-emits", f"{name} is described nowhere", _DESCRIBE)
+    for path, method, operation in source.operations():
+        for name in operation["x-emits"]:
+            caused.add(name)
+            if name not in described:
+                yield Finding("events", place_of(path, method), f"{name} is described nowhere", _DESCRIBE)
+            elif name in general and operation.get("x-job"):
+                wrong = f"{name} is said twice"
+                yield Finding("events", place_of(path, method), wrong, "remove it: it is general")
+    for name in described:
+        if not _DOTTED.fullmatch(name):
+            yield Finding("events", f"event {name}", "is malformed", "write <noun>.<what happened>")
+        if name not in caused:
+            remedy = "name it in x-emits of an operation, or in x-general-emits, or remove it"
+            yield Finding("events", f"event {name}", "is caused by nothing", remedy)
+
+
+_DESCRIBE = "describe it in contracts/events/types.yaml, or correct it"
+
+
 def unused(source: Source) -> Iterator[Finding]:
     """What is defined is used by something that a client can reach."""
     reached: set[str] = set()
-    waiting: list[Any] = [source.document["paths"]]
+    waiting: list[Any] = [source.document["paths"], source.webhooks()]
     while waiting:
         node = waiting.pop()
         if isinstance(node, dict):
@@ -306,6 +335,7 @@ RULES: tuple[Rule, ...] = (
     closed_bodies,
     paging,
     requirements,
+    events,
     unused,
 )
 

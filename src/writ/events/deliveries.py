@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, RowMapping, Select, Text, cast, insert, select, true
+from sqlalchemy import Connection, RowMapping, Select, insert, select
 from sqlalchemy.orm import Session
 from writ_contract.errors import (
     DELIVERY_NOT_FOUND,
@@ -19,11 +19,12 @@ from writ_contract.errors import (
 
 from writ.contract.errors import FieldError, Refusal
 from writ.contract.violations import refuse
-from writ.events.matching import matches_type, passes
+from writ.events.matching import passes
 from writ.events.models import Event
 from writ.events.payload import Told, render
 from writ.events.subscription_reading import read_webhook
-from writ.events.subscriptions import check_event_types, find_webhook
+from writ.events.subscriptions import check_types, find_webhook
+from writ.events.types import expand_types
 from writ.events.webhook_models import PENDING, WebhookAttempt, WebhookSubscription
 from writ.events.webhook_models import WebhookDelivery as Delivery
 from writ.gateway.call import Actor
@@ -62,8 +63,8 @@ _EVENT = select(
     Event.organization_id,
     Event.project_id,
     Event.subject,
-    cast(Event.data, Text).label("data"),
-    cast(Event.changes, Text).label("changes"),
+    Event.data,
+    Event.changes,
     Event.created_at,
     Event.position,
 )
@@ -154,7 +155,9 @@ def replay_range(session: Session, actor: Actor, webhook_id: UUID, body: Mapping
     begin, end = _time(body, "from"), _time(body, "to") if "to" in body else now()
     if end <= begin:
         raise refuse([FieldError("/body/to", "minimum", "is not after from")])
-    types = check_event_types({"event_types": body["event_types"]}, body) if "event_types" in body else None
+    types = expand_types(webhook.event_types, field="/body/event_types")
+    if "event_types" in body:
+        types &= check_types(body["event_types"], "event_types")
     rows = session.execute(
         _EVENT.where(
             Event.organization_id == webhook.organization_id,
@@ -162,7 +165,7 @@ def replay_range(session: Session, actor: Actor, webhook_id: UUID, body: Mapping
             Event.created_at < end,
             Event.position.is_not(None),
             Event.subscription_id.is_(None),
-            Event.type.in_(_known(types, webhook)) if types or "*" not in webhook.event_types else true(),
+            Event.type.in_(sorted(types)),
         )
         .order_by(Event.created_at, Event.sequence)
         .limit(10 * REPLAY_MOST + 1)
@@ -190,20 +193,7 @@ def read_event(connection: Connection | Session, event_id: UUID) -> Told | None:
 
 
 def _told(row: RowMapping) -> Told:
-    values: dict[str, Any] = {str(name): value for name, value in row.items()}
-    if values["changes"] == "null":
-        values["changes"] = None
-    return Told(**values)
-
-
-def _known(types: list[str] | None, webhook: WebhookSubscription) -> list[str]:
-    from writ_contract.events import ALL_EVENTS
-
-    return [
-        kind
-        for kind in ALL_EVENTS
-        if matches_type(kind, webhook.event_types) and (types is None or matches_type(kind, types))
-    ]
+    return Told(**{str(name): value for name, value in row.items()})
 
 
 def _find_active(session: Session, actor: Actor, webhook_id: UUID) -> WebhookSubscription:

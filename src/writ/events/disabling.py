@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from writ_contract.events import WEBHOOK_DISABLED
 
+from writ.events.alarms import tell_disabled
 from writ.events.publish import publish
 from writ.events.subscription_reading import read_webhook_row
 from writ.events.webhook_models import WebhookSubscription
@@ -20,6 +21,11 @@ log = structlog.get_logger(__name__)
 
 GONE_REASON, FAILING_REASON, REQUESTED_REASON = "gone", "failing", "requested"
 """Why: the receiver answered 410; only failures for five days; a person said so."""
+
+_WHY = {
+    GONE_REASON: "its receiver answered that it is gone (410)",
+    FAILING_REASON: "every attempt of the last five days failed",
+}
 
 FAILING_FOR = timedelta(days=5)
 """An endpoint that has only failed for so long is disabled."""
@@ -61,6 +67,7 @@ def disable_one(session: Session, subscription: WebhookSubscription, reason: str
         WEBHOOK_DISABLED,
         organization_id=subscription.organization_id,
         subject=f"webhook:{subscription.id}",
-        data=read_webhook_row(session, subscription.id),
-        changes={"is_active": {"before": True, "after": False}},
+        data={**read_webhook_row(session, subscription.id), "reason": reason},
     )
+    if reason in _WHY:
+        tell_disabled(session, subscription, _WHY[reason])

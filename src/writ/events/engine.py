@@ -1,35 +1,42 @@
-"""The engine of deliveries: an event loop that posts, and one thread that reads and writes the rows.
+"""The engine of deliveries: an event loop that posts, and a thread beside it that reads and writes the rows.
 
-A turn of the thread is one transaction: what became of attempts is written, new events get their numbers and
-become rows, one for each subscription that wants them. A payload is made once and kept beside its rows; what
-does not fit into memory stays in the rows and is read when its lane has room. Nothing in the database says
-"under way": whoever dies leaves rows that are due, and the next engine sends them again, under the same
+Deliveries are written by the transaction that numbers their events (`fanout`), and passed on in memory when
+it is committed; what does not fit there stays in the rows and is read when its lane has room. A turn of the
+thread writes what became of attempts, all in one transaction, and reads what is due. Nothing in the database
+says "under way": whoever dies leaves rows that are due, and the next engine sends them again, under the same
 message id.
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import structlog
+import uvloop
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
-from yarl import URL
+from sqlalchemy.orm import Session
 
 from writ.contract.errors import Refusal
 from writ.events import ledger
+from writ.events.alarms import alarm
 from writ.events.disabling import FAILING_REASON, GONE_REASON, disable
+from writ.events.envelope import event_name
+from writ.events.fanout import FanOut
+from writ.events.housekeeping import Housekeeper
 from writ.events.lanes import Item, Lane
 from writ.events.ledger import Due, Result
-from writ.events.matching import matches_type, passes
-from writ.events.payload import Told, render
+from writ.events.payload import render
 from writ.events.retry import next_delay
 from writ.events.sender import Outcome, Sender
+from writ.events.sequencer import NumberedEvent
 from writ.events.webhook_models import DELIVERED, FAILED, RETRYING
 from writ.settings import Settings
 from writ.store.base import new_id
@@ -40,10 +47,9 @@ from writ.store.work import Store
 
 log = structlog.get_logger(__name__)
 
-EVENTS_A_TURN = 200
 LANES_A_TURN = 64
 IDLE_SECONDS = 0.05
-"""How long the thread rests when there is nothing to do: so late an event is seen at most."""
+"""How long the thread rests when there is nothing to do."""
 
 BUSY_SECONDS = 0.01
 """How long it rests otherwise, so that a turn has something to carry."""
@@ -56,6 +62,9 @@ AWAY_SECONDS = 1.0
 
 STOP_SECONDS = 5.0
 """How long attempts under way get to end when the process is told to stop."""
+
+BODIES_KEPT = 256
+"""Payloads of events that were read again; several lanes read the same ones at about the same time."""
 
 HEALTHY_CONNECTIONS, SICK_CONNECTIONS = 512, 64
 """Attempts under way in all: to endpoints that answer, and to those that have failed lately."""
@@ -81,179 +90,130 @@ class _Wanted:
 class _Turn:
     """What a turn of the thread did and found."""
 
-    written: int = 0
     versions: dict[str, int] | None = None
-    fresh: list[tuple[str, Item]] = field(default_factory=list)
-    due: list[tuple[str, list[Due], str | None]] = field(default_factory=list)
+    changed: list[ledger.Subscription] = field(default_factory=list)
+    due: list[tuple[str, ledger.DueRows]] = field(default_factory=list)
     disabled: list[str] = field(default_factory=list)
-    in_order: set[str] = field(default_factory=set)
-    events: int = 0
 
 
-class Engine:
-    """Delivers for all subscriptions while its process holds the lease."""
+class WebhookEngine:
+    """Delivers for all subscriptions while its process holds the lease (`pump.Engine`)."""
 
     def __init__(self, settings: Settings, store: Store, sealer: Sealer, lease: Lease) -> None:
         self._settings, self._store, self._sealer, self._lease = settings, store, sealer, lease
+        self._fan_out = FanOut(settings.public_url)
         self._lanes: dict[str, Lane] = {}
         self._results: list[Result] = []
         self._bodies: dict[UUID, bytes] = {}
         self._broken: dict[str, int] = {}
         self._compared = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._woken = asyncio.Event()
+
+    def take(self, session: Session, events: Sequence[NumberedEvent]) -> None:
+        """Write the deliveries of events in the unit of work that numbers them."""
+        self._fan_out.take(session.connection(), events)
+
+    def wake(self) -> None:
+        """What `take` wrote is committed."""
+        self._fan_out.committed()
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):  # it is closed: the end has come
+                loop.call_soon_threadsafe(self._receive)
+
+    def run(self, stop: threading.Event) -> None:
+        """Deliver until `stop` is set and `wake` called.
+
+        Raises DutyLost when another process has taken over.
+        """
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._run(stop))
+
+    async def _run(self, stop: threading.Event) -> None:
         self._healthy = asyncio.Semaphore(HEALTHY_CONNECTIONS)
         self._ill = asyncio.Semaphore(SICK_CONNECTIONS)
-        self._stopping = False
-        self._wake = asyncio.Event()
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Deliver until `stop` is set. Raises DutyLost when another process has taken over."""
         self._sender = Sender(self._settings.trusted_networks)
+        self._loop = loop = asyncio.get_running_loop()
+        over = asyncio.Event()
+        keeper = asyncio.create_task(Housekeeper(self._store, self._settings).run(over))
         thread = ThreadPoolExecutor(1, "webhook-rows")
-        loop = asyncio.get_running_loop()
         try:
             while not stop.is_set():
                 try:
                     busy = await self._turn(loop, thread)
-                    pause = BUSY_SECONDS if busy else IDLE_SECONDS
+                    await self._rest(BUSY_SECONDS if busy else IDLE_SECONDS)
                 except SQLAlchemyError:
-                    log.warning("webhooks_database_away", exc_info=True)
-                    pause = AWAY_SECONDS
-                await self._rest(stop, pause)
+                    log.warning("webhooks_wait", seconds=AWAY_SECONDS, exc_info=True)
+                    await asyncio.sleep(AWAY_SECONDS)
             self._stopping = True
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
             await self._turn(loop, thread, last=True)
         finally:
-            self._stopping = True
+            self._stopping, self._loop = True, None
+            over.set()
             for task in self._tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(keeper, *self._tasks, return_exceptions=True)
             await self._sender.close()
             thread.shutdown()
 
-    async def _rest(self, stop: asyncio.Event, seconds: float) -> None:
-        if seconds == IDLE_SECONDS:
-            # A result ends the rest: its row must not wait, and its lane may have more.
-            self._wake.clear()
-            try:
-                await asyncio.wait_for(self._wake.wait(), seconds)
-            except TimeoutError:
-                pass
-        elif not stop.is_set():
+    async def _rest(self, seconds: float) -> None:
+        if seconds == BUSY_SECONDS:
             await asyncio.sleep(seconds)
+            return
+        # A result ends the rest: its row must not wait, and its lane may have more.
+        self._woken.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), seconds)
 
     async def _turn(
         self, loop: asyncio.AbstractEventLoop, thread: ThreadPoolExecutor, last: bool = False
     ) -> bool:
         results, self._results = self._results, []
         wanted = [] if last else self._wanted()
+        compare = not last and time.monotonic() - self._compared >= SUBSCRIPTIONS_SECONDS
+        if not (results or wanted or compare):
+            return False
         try:
-            turn = await loop.run_in_executor(thread, self._in_thread, results, wanted, last)
+            turn = await loop.run_in_executor(thread, self._in_thread, results, wanted, compare)
         except BaseException:
             self._results = results + self._results
+            for want in wanted:
+                if (lane := self._lanes.get(want.lane)) is not None:
+                    lane.backlog = True
             raise
         self._take_over(turn, results)
-        return bool(turn.written or turn.events or turn.due)
+        return bool(results or turn.due)
 
-    # In the thread.
-
-    def _in_thread(self, results: Sequence[Result], wanted: Sequence[_Wanted], last: bool) -> _Turn:
+    def _in_thread(self, results: Sequence[Result], wanted: Sequence[_Wanted], compare: bool) -> _Turn:
         turn = _Turn()
-        compare = time.monotonic() - self._compared >= SUBSCRIPTIONS_SECONDS
-        with self._store.read() as connection:
-            unnumbered = not last and ledger.has_unnumbered(connection)
-        if results or unnumbered:
+        if results:
             with self._store.begin() as session:
                 self._lease.fence(session)
-                connection = session.connection()
-                if results:
-                    ledger.write_results(connection, results)
-                    turn.disabled = disable(session, _to_disable(results))
-                    turn.written = len(results)
-                if unnumbered:
-                    events = ledger.number_events(connection, EVENTS_A_TURN)
-                    self._compare(connection, turn)
-                    ledger.write_deliveries(connection, self._spread(events, turn))
-                    turn.events = max(1, len(events))
-        if (compare and turn.versions is None) or wanted:
-            with self._store.read() as connection:
-                if compare and turn.versions is None:
-                    self._compare(connection, turn)
-                moment = time_text(time.time())
-                for want in wanted:
-                    due, at = ledger.read_due(
-                        connection,
-                        want.lane,
-                        moment,
-                        ordered=want.ordered,
-                        first=want.first,
-                        late=want.late,
-                    )
-                    turn.due.append((want.lane, due, at))
+                ledger.write_results(session.connection(), results)
+                turn.disabled = disable(session, _to_disable(results))
+                alarm(session, [UUID(r.subscription_id) for r in results if r.status == FAILED])
+        if compare or wanted:
+            connection = self._store.thread_reader()
+            if compare:
+                self._compare(connection, turn)
+            moment = time_text(time.time())
+            for want in wanted:
+                due = ledger.read_due(
+                    connection, want.lane, moment, ordered=want.ordered, first=want.first, late=want.late
+                )
+                turn.due.append((want.lane, due))
         return turn
 
     def _compare(self, connection: Connection, turn: _Turn) -> None:
-        # The lanes are only changed by the loop while this thread rests.
-        versions = ledger.read_versions(connection)
-        turn.versions = versions
-        self._compared = time.monotonic()
-        for key, version in versions.items():
-            lane = self._lanes.get(key)
-            if (lane.version if lane is not None else self._broken.get(key)) != version:
-                for subscription in ledger.read_subscriptions(connection):
-                    if self._is_new(subscription):
-                        self._make_lane(subscription)
-                break
-        for key in [key for key in self._lanes if key not in versions]:
-            self._lanes[key].active = False
-
-    def _is_new(self, subscription: ledger.Subscription) -> bool:
-        lane = self._lanes.get(subscription.id)
-        known = lane.version if lane is not None else self._broken.get(subscription.id)
-        return known != subscription.version
-
-    def _make_lane(self, subscription: ledger.Subscription) -> None:
-        lane = self._lanes.get(subscription.id)
-        try:
-            if lane is None:
-                self._lanes[subscription.id] = Lane(subscription, self._sealer)
-            else:
-                lane.update(subscription)
-                lane.failures, lane.active = 0, True
-        except SealBroken:
-            self._broken[subscription.id] = subscription.version
-            self._lanes.pop(subscription.id, None)
-            log.error("webhook_secret_broken", webhook=subscription.id)
-
-    def _spread(self, events: Sequence[Told], turn: _Turn) -> list[tuple[object, ...]]:
-        rows: list[tuple[object, ...]] = []
-        moment = time_text(time.time())
-        lanes: dict[tuple[UUID, str], list[Lane]] = {}
-        for event in events:
-            key = (event.organization_id, event.type)
-            if (found := lanes.get(key)) is None:
-                found = lanes[key] = [
-                    lane
-                    for lane in self._lanes.values()
-                    if lane.active
-                    and lane.organization_id == event.organization_id
-                    and matches_type(event.type, lane.event_types)
-                ]
-            body: bytes | None = None
-            for lane in found:
-                if lane.filters and not passes(event, lane.filters):
-                    continue
-                delivery = new_id().hex
-                subject = event.subject if lane.ordered else None
-                rows.append((delivery, lane.id, event.id.hex, event.type, event.position, subject, moment))
-                if lane.ordered:
-                    turn.in_order.add(lane.id)
-                    continue
-                if body is None:
-                    body = render(event, self._settings.public_url)
-                turn.fresh.append((lane.id, Item(delivery, event.message_id, event.type, body, 0)))
-        return rows
+        turn.versions = ledger.read_versions(connection)
+        known = {key: lane.version for key, lane in list(self._lanes.items())} | self._broken
+        if any(known.get(key) != version for key, version in turn.versions.items()):
+            turn.changed = [s for s in ledger.read_subscriptions(connection) if known.get(s.id) != s.version]
 
     # In the loop.
 
@@ -277,46 +237,73 @@ class Engine:
                 lane.known.discard(result.id)
                 if lane.ordered:
                     lane.backlog = True
-        for key in [key for key, lane in self._lanes.items() if not lane.active] + turn.disabled:
-            lane = self._lanes.pop(key, None)
-            if lane is not None:
+        if turn.versions is not None:
+            self._compared = time.monotonic()
+            for subscription in turn.changed:
+                self._make_lane(subscription)
+            turn.disabled += [key for key in self._lanes if key not in turn.versions]
+        for key in turn.disabled:
+            if (lane := self._lanes.pop(key, None)) is not None:
                 lane.active = False
                 lane.clear()
-        for key in turn.in_order:
+        for key, due in turn.due:
             if (lane := self._lanes.get(key)) is not None:
-                lane.backlog = True
-        for key, item in turn.fresh:
-            if (lane := self._lanes.get(key)) is not None:
-                # While older rows wait in the database, newer ones do not overtake them.
-                if lane.backlog and lane.waiting:
-                    continue
-                lane.add(item)
-        for key, due, at in turn.due:
-            if (lane := self._lanes.get(key)) is not None:
-                self._queue(lane, due, at)
+                self._queue(lane, due)
         for lane in self._lanes.values():
             if lane.waiting:
                 self._set_to_work(lane)
 
-    def _queue(self, lane: Lane, due: Sequence[Due], at: str | None) -> None:
-        for row in due:
+    def _make_lane(self, subscription: ledger.Subscription) -> None:
+        lane = self._lanes.get(subscription.id)
+        try:
+            if lane is None:
+                self._lanes[subscription.id] = Lane(subscription, self._sealer)
+            else:
+                lane.update(subscription)
+                lane.failures = 0
+            self._broken.pop(subscription.id, None)
+        except SealBroken:
+            self._broken[subscription.id] = subscription.version
+            self._lanes.pop(subscription.id, None)
+            log.error("webhook_secret_broken", webhook=subscription.id)
+
+    def _receive(self) -> None:
+        """Take what was just written into the lanes."""
+        inbox, touched = self._fan_out.inbox, set()
+        while inbox:
+            fresh = inbox.popleft()
+            lane = self._lanes.get(fresh.subscription)
+            if lane is None:
+                # It was made a moment ago, or is disabled: the next turn knows.
+                self._compared = 0.0
+            elif fresh.item is None or lane.backlog:
+                # While older rows wait in the database, newer ones do not overtake them.
+                lane.backlog = True
+            elif lane.add(fresh.item):
+                touched.add(lane)
+        for lane in touched:
+            self._set_to_work(lane)
+        self._woken.set()
+
+    def _queue(self, lane: Lane, due: ledger.DueRows) -> None:
+        for row in due.rows:
             if row.id in lane.known:
                 continue
             if row.event is None:
                 lane.known.add(row.id)
                 self._results.append(_given_up(lane.id, row))
                 continue
-            body = self._bodies.get(row.event.id)
+            event = row.event
+            body = self._bodies.get(event.id)
             if body is None:
-                if len(self._bodies) > 256:
+                if len(self._bodies) >= BODIES_KEPT:
                     self._bodies.clear()
-                body = self._bodies[row.event.id] = render(row.event, self._settings.public_url)
-            if not lane.add(Item(row.id, row.event.message_id, row.event.type, body, row.attempts)):
+                body = self._bodies[event.id] = render(event, self._settings.public_url)
+            if not lane.add(Item(row.id, event_name(event.id), event.type, body, row.attempts)):
                 break
-            # There may be more than was read; a look that finds nothing new ends it.
-            lane.backlog = True
-        if at is not None:
-            seconds = read_time(at).timestamp()
+        lane.backlog = lane.backlog or due.more
+        if due.next_retry_at is not None:
+            seconds = read_time(due.next_retry_at).timestamp()
             lane.retry_at = seconds if lane.retry_at is None else min(lane.retry_at, seconds)
 
     def _set_to_work(self, lane: Lane) -> None:
@@ -349,8 +336,7 @@ class Engine:
                 lane.target = self._sender.target(lane.url)
             except Refusal as refusal:
                 return Outcome(new_id(), None, None, refusal.message[:300], None, 0, time.time())
-        target: URL = lane.target
-        return await self._sender.post(target, lane.signer, item.message_id, item.event_type, item.body)
+        return await self._sender.post(lane.target, lane.signer, item.message_id, item.event_type, item.body)
 
     def _settle(self, lane: Lane, item: Item, outcome: Outcome) -> None:
         number = item.attempts + 1
@@ -374,7 +360,7 @@ class Engine:
             lane.failures += 1
             self._plan_retry(lane, result, outcome)
         self._results.append(result)
-        self._wake.set()
+        self._woken.set()
 
     def _plan_retry(self, lane: Lane, result: Result, outcome: Outcome) -> None:
         result.gone = outcome.status == GONE

@@ -27,7 +27,7 @@ class Housekeeper:
     """
 
     def __init__(self, store: Store, settings: Settings) -> None:
-        self._store, self._days = store, settings.webhook_delivery_days
+        self._store, self._days = store, settings.webhook_days
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tidy up now and then until `stop` is set."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import Connection
 
 from writ.events.payload import Told
@@ -31,14 +32,6 @@ _DUE = {
 }
 _FROM_DUE = "FROM webhook_deliveries d LEFT JOIN events e ON e.id = d.event_id WHERE d.subscription_id = ?"
 
-_UNNUMBERED = Reading(
-    {"sequence": ("int", "e.sequence"), "only": ("id", "e.subscription_id"), **_EVENT},
-    "FROM events e WHERE e.position IS NULL ORDER BY e.sequence LIMIT ?",
-)
-_NUMBER = Batch(
-    "UPDATE events SET position = g.number FROM {rows} AS g WHERE events.sequence = g.sequence",
-    {"sequence": "int", "number": "int"},
-)
 _ACTIVE = Reading(
     {"id": ("id", "s.id"), "version": ("int", "s.version")},
     "FROM webhook_subscriptions s WHERE s.is_active AND s.deleted_at IS NULL",
@@ -166,6 +159,17 @@ class Due:
     event: Told | None
 
 
+@dataclass(frozen=True, slots=True)
+class DueRows:
+    """Deliveries of a subscription that are due; whether there are `more` of them; and when the next retry
+    after these is due, as a text.
+    """
+
+    rows: list[Due]
+    more: bool
+    next_retry_at: str | None
+
+
 @dataclass(slots=True)
 class Result:
     """What an attempt changes on the row of its delivery. Times are texts (`store.batch`)."""
@@ -184,32 +188,6 @@ class Result:
     success: bool
     gone: bool = False
     """The receiver said 410: it wants to hear no more."""
-
-
-def has_unnumbered(connection: Connection) -> bool:
-    """Say whether an event waits for its number."""
-    return (
-        connection.exec_driver_sql("SELECT 1 FROM events WHERE position IS NULL LIMIT 1").first() is not None
-    )
-
-
-def number_events(connection: Connection, limit: int) -> list[Told]:
-    """Give the next events their numbers, gapless, in the caller's transaction, and return those for all.
-
-    The caller holds the lease of the pump: two that number at once would give a number twice.
-    """
-    rows = _UNNUMBERED.all(connection, limit)
-    if not rows:
-        return []
-    last = connection.exec_driver_sql("SELECT coalesce(max(position), 0) FROM events").scalar_one()
-    _NUMBER.run(connection, [(row[0], last + at) for at, row in enumerate(rows, 1)])
-    told = []
-    for at, (_, only, *event) in enumerate(rows, 1):
-        # What one webhook alone hears of was written together with its delivery.
-        if only is None:
-            event[-1] = last + at
-            told.append(_told(event))
-    return told
 
 
 def read_versions(connection: Connection) -> dict[str, int]:
@@ -271,21 +249,24 @@ def write_results(connection: Connection, results: Sequence[Result]) -> None:
 
 def read_due(
     connection: Connection, subscription: str, moment: str, *, ordered: bool, first: int, late: int
-) -> tuple[list[Due], str | None]:
-    """Deliveries of a subscription that are due: so many first attempts, and so many late ones.
+) -> DueRows:
+    """What is due at a subscription: so many first attempts, and so many late ones.
 
-    Where order counts, only the first open delivery of each subject. Also when the next retry is due.
+    Where order counts, only the first open delivery of each subject.
     """
     if ordered:
         rows = _ORDERED_DUE.all(connection, subscription, moment, first + late)
+        more = len(rows) == first + late
     else:
         rows = _FIRST_DUE.all(connection, subscription, moment, first)
-        rows += _LATE_DUE.all(connection, subscription, moment, late)
+        later = _LATE_DUE.all(connection, subscription, moment, late)
+        more = len(rows) == first or len(later) == late
+        rows += later
     due = [
         Due(key, 0 if status == "pending" else number, None if event[0] is None else _told(event))
         for key, status, number, *event in rows
     ]
-    return due, _NEXT_RETRY.all(connection, subscription, moment)[0][0]
+    return DueRows(due, more, _NEXT_RETRY.all(connection, subscription, moment)[0][0])
 
 
 def _told(event: Sequence[Any]) -> Told:
@@ -296,8 +277,8 @@ def _told(event: Sequence[Any]) -> Told:
         UUID(organization),
         None if project is None else UUID(project),
         subject,
-        data,
-        None if changes is None or changes == "null" else changes,
+        orjson.loads(data),
+        None if changes is None else orjson.loads(changes),
         read_time(created),
         position,
     )

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
-import orjson
-
-from writ.events.payload import Told
+from writ.events.payload import Tellable
+from writ.events.types import follows
 
 
 def matches_type(event_type: str, wanted: Iterable[str]) -> bool:
     """Say whether one of the types and globs (`environment.*`, `*`) is the event's."""
-    return any(
-        pattern == "*" or pattern == event_type or ("*" in pattern and fnmatchcase(event_type, pattern))
-        for pattern in wanted
-    )
+    return any(follows(event_type, pattern) for pattern in wanted)
 
 
-def names_something(pattern: str, known: Iterable[str]) -> bool:
-    """Say whether there is a type that the type or glob stands for."""
-    return any(matches_type(event_type, (pattern,)) for event_type in known)
-
-
-def passes(event: Told, filters: Mapping[str, Any]) -> bool:
+def passes(event: Tellable, filters: Mapping[str, Any]) -> bool:
     """Say whether an event passes a subscription's filters: each one that is there must let it through.
 
     `project_ids`: the event's project is one of them. `subjects`: its subject is, or fits the glob of, one of
@@ -34,13 +24,10 @@ def passes(event: Told, filters: Mapping[str, Any]) -> bool:
     if projects is not None and (event.project_id is None or str(event.project_id) not in projects):
         return False
     subjects = filters.get("subjects")
-    if subjects and not any(fnmatchcase(event.subject, pattern) for pattern in subjects):
+    if subjects and not any(follows(event.subject, pattern) for pattern in subjects):
         return False
-    wanted = filters.get("data")
-    if wanted:
-        data = orjson.loads(event.data)
-        return all(_find(data, path) == value for path, value in wanted.items())
-    return True
+    wanted = filters.get("data") or {}
+    return all(_same(_find(event.data, path), value) for path, value in wanted.items())
 
 
 _NOTHING = object()
@@ -52,3 +39,8 @@ def _find(data: Any, path: str) -> Any:
             return _NOTHING
         data = data[part]
     return data
+
+
+def _same(found: Any, wanted: Any) -> bool:
+    # True is not 1 here.
+    return type(found) is type(wanted) and bool(found == wanted)

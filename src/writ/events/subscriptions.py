@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,16 +10,15 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from writ_contract.errors import UNAUTHORIZED, URL_NOT_ALLOWED, WEBHOOK_NOT_FOUND
-from writ_contract.events import ALL_EVENTS
 
 from writ.contract.errors import FieldError, Refusal
 from writ.contract.violations import refuse
 from writ.events.disabling import REQUESTED_REASON, disable_one
 from writ.events.lanes import secret_place
-from writ.events.matching import names_something
 from writ.events.retry import DEFAULT_MAX_ATTEMPTS
 from writ.events.signing import Signer, make_secret
 from writ.events.subscription_reading import visible_to
+from writ.events.types import expand_types
 from writ.events.webhook_models import WebhookSubscription
 from writ.gateway.call import Actor
 from writ.outgoing.guard import Network, parse_url
@@ -38,7 +37,7 @@ def create_webhook(
 ) -> tuple[UUID, str]:
     """Make a subscription in the caller's organization; its id and its secret, which is shown this once.
 
-    Raises Refusal VALIDATION_ERROR, URL_NOT_ALLOWED.
+    Raises Refusal VALIDATION_ERROR, URL_NOT_ALLOWED, EVENT_TYPE_UNKNOWN.
     """
     body = one_spelling(body)
     webhook_id, secret = new_id(), body.get("secret_key") or make_secret()
@@ -63,7 +62,7 @@ def replace_webhook(
 
     A webhook that was disabled and is to be active begins anew: what waits for it is sent.
 
-    Raises Refusal WEBHOOK_NOT_FOUND, VALIDATION_ERROR, URL_NOT_ALLOWED.
+    Raises Refusal WEBHOOK_NOT_FOUND, VALIDATION_ERROR, URL_NOT_ALLOWED, EVENT_TYPE_UNKNOWN.
     """
     webhook = find_webhook(session, actor, webhook_id)
     settings = _settings(actor, trusted, one_spelling(body))
@@ -158,24 +157,20 @@ def one_spelling(
     return found
 
 
-def check_event_types(body: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
-    """The types and globs of a body, each once.
+def check_types(patterns: Iterable[str], name: str) -> frozenset[str]:
+    """The types that the patterns of the body's field `name` stand for.
 
-    Raises Refusal VALIDATION_ERROR for those that name nothing.
+    Raises Refusal EVENT_TYPE_UNKNOWN with the place of the first that stands for none.
     """
-    name = "events" if "events" in given else "event_types"
-    faults = [
-        FieldError(f"/body/{name}/{at}", "enum", f"{pattern} is no event type and fits none")
-        for at, pattern in enumerate(body["event_types"])
-        if not names_something(pattern, ALL_EVENTS)
-    ]
-    if faults:
-        raise refuse(faults)
-    return list(dict.fromkeys(body["event_types"]))
+    found: frozenset[str] = frozenset()
+    for at, pattern in enumerate(patterns):
+        found |= expand_types([pattern], field=f"/body/{name}/{at}")
+    return found
 
 
 def _settings(actor: Actor, trusted: tuple[Network, ...], body: Mapping[str, Any]) -> dict[str, Any]:
     _check_url(body["webhook_url"], trusted)
+    check_types(body["event_types"], "event_types")
     policy = {
         "max_attempts": DEFAULT_MAX_ATTEMPTS,
         "backoff": "exponential",
@@ -184,7 +179,7 @@ def _settings(actor: Actor, trusted: tuple[Network, ...], body: Mapping[str, Any
     return {
         "webhook_url": body["webhook_url"],
         "description": body.get("description"),
-        "event_types": check_event_types(body, body),
+        "event_types": list(dict.fromkeys(body["event_types"])),
         "filters": _filters(actor, body.get("filters") or {}),
         "is_active": body.get("is_active", True),
         "ordered": body.get("ordered", False),

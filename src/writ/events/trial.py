@@ -6,20 +6,24 @@ import asyncio
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, insert, select, update
+import writ_contract
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.orm import Session
-from writ_contract.errors import SERVICE_UNAVAILABLE
+from writ_contract.errors import EVENT_TYPE_UNKNOWN, SERVICE_UNAVAILABLE
 from writ_contract.events import ALL_EVENTS, WEBHOOK_DISABLED
 
+from writ.contract.document import load_mapping
 from writ.contract.errors import FieldError, Refusal
 from writ.contract.violations import refuse
+from writ.events.envelope import event_name
 from writ.events.models import Event
 from writ.events.payload import Told, render
-from writ.events.publish import publish
 from writ.events.sender import Outcome, send_once
 from writ.events.signing import Signer
 from writ.events.subscription_reading import read_webhook
@@ -64,16 +68,16 @@ def prepare_test(
 ) -> Trial:
     """The event that a test sends: of any type, with data that is given or made up.
 
-    Raises Refusal WEBHOOK_NOT_FOUND; VALIDATION_ERROR for a type that is none, and for too much data.
+    Raises Refusal WEBHOOK_NOT_FOUND, EVENT_TYPE_UNKNOWN; VALIDATION_ERROR for too much data.
     """
     read_webhook(connection, actor, webhook_id)
     webhook = connection.execute(_SENT.where(WebhookSubscription.id == webhook_id)).one()
     kind = body.get("event_type", body.get("type", WEBHOOK_DISABLED))
     if kind not in ALL_EVENTS:
         name = "event_type" if "event_type" in body else "type"
-        raise refuse([FieldError(f"/body/{name}", "enum", f"{kind} is no event type")])
-    text = orjson.dumps(body.get("data", {"test": True})).decode()
-    if len(text) > DATA_MAX_BYTES:
+        raise Refusal(EVENT_TYPE_UNKNOWN, f"No type of event is named {kind}.", field=f"/body/{name}")
+    data = body["data"] if "data" in body else _examples()[kind]
+    if len(orjson.dumps(data)) > DATA_MAX_BYTES:
         raise refuse([FieldError("/body/data", "maxLength", "is larger than 128 KiB")])
     subject = f"webhook:{webhook_id}"
     sealed = (
@@ -82,7 +86,7 @@ def prepare_test(
         webhook.previous_secret,
         webhook.previous_secret_expires_at,
     )
-    event = Told(new_id(), kind, webhook.organization_id, None, subject, text, None, now())
+    event = Told(new_id(), kind, webhook.organization_id, None, subject, data, None, now())
     return Trial(event, webhook.webhook_url, signer_of(sealer, *sealed))
 
 
@@ -101,7 +105,7 @@ def send_test(trial: Trial, settings: Settings) -> Outcome:
             send_once(
                 trial.url,
                 trial.signer,
-                trial.event.message_id,
+                event_name(trial.event.id),
                 trial.event.type,
                 body,
                 settings.trusted_networks,
@@ -115,17 +119,17 @@ def send_test(trial: Trial, settings: Settings) -> Outcome:
 def record_test(session: Session, webhook_id: UUID, trial: Trial, outcome: Outcome) -> dict[str, Any]:
     """Write the event, which nobody else hears of, and its delivery; the result as the API shows it."""
     event, delivery_id, moment = trial.event, new_id(), now()
-    published = publish(
-        session,
-        event.type,
-        organization_id=event.organization_id,
-        subject=event.subject,
-        data=orjson.loads(event.data),
-        subscription_id=webhook_id,
-    )
-    # It was sent before it was written: the row gets the id and the time that the receiver saw.
+    # It was sent before it was written, and it may be what no event of its type is: the row is made here.
     session.execute(
-        update(Event).where(Event.id == published).values(id=event.id, created_at=event.created_at)
+        insert(Event).values(
+            id=event.id,
+            type=event.type,
+            organization_id=event.organization_id,
+            subject=event.subject,
+            data=event.data,
+            created_at=event.created_at,
+            subscription_id=webhook_id,
+        )
     )
     answer = {
         "http_status_code": outcome.status,
@@ -166,6 +170,16 @@ def record_test(session: Session, webhook_id: UUID, trial: Trial, outcome: Outco
         "response_body": outcome.body,
         "response_time_ms": outcome.milliseconds,
         "delivery_id": delivery_id,
-        "event_id": event.message_id,
+        "event_id": event_name(event.id),
         "event_type": event.type,
     }
+
+
+@lru_cache(maxsize=1)
+def _examples() -> dict[str, Any]:
+    """The data of the contract's example of each type."""
+    document = load_mapping(Path(writ_contract.__file__).parent.parent / "openapi.json")
+    found = {}
+    for name, item in document["x-webhooks"].items():
+        found[name] = item["post"]["requestBody"]["content"]["application/json"]["example"]["data"]
+    return found

@@ -9,13 +9,11 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from writ.events.envelope import API_VERSION
 from writ.store.base import Base, new_id, now
 
 PENDING, RETRYING, DELIVERED, FAILED = "pending", "retrying", "delivered", "failed"
 """What a delivery is: waiting for its first attempt, for another one, or ended."""
-
-API_VERSION = "v1"
-"""The form of the payloads."""
 
 RESPONSE_MAX_BYTES = 20_000
 """So much of what a receiver answers is read and kept."""
@@ -28,7 +26,7 @@ class WebhookSubscription(Base):
     max_attempts, backoff and perhaps initial_seconds and max_seconds; `filters` perhaps project_ids, subjects
     and data. `version` grows with every change that a person makes. A subscription that was deleted is seen
     by nobody and goes when its deliveries have gone. `first_failure_at` is when the first of the failures
-    came that no success has followed.
+    came that no success has followed, `alarmed_at` when administrators were told of failures last.
     """
 
     __tablename__ = "webhook_subscriptions"
@@ -59,6 +57,7 @@ class WebhookSubscription(Base):
     success_count: Mapped[int] = mapped_column(BigInteger, default=0)
     failure_count: Mapped[int] = mapped_column(BigInteger, default=0)
     first_failure_at: Mapped[datetime | None] = mapped_column()
+    alarmed_at: Mapped[datetime | None] = mapped_column()
     disabled_at: Mapped[datetime | None] = mapped_column()
     disabled_reason: Mapped[str | None] = mapped_column(String(40))
     deleted_at: Mapped[datetime | None] = mapped_column()

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, and_, bindparam, func, select
+from sqlalchemy.orm import Session
 
 from writ.contract.errors import Refusal
 from writ.hosting.models import Backup, Domain, Environment, Node, Release, Site
@@ -69,6 +70,12 @@ _DOMAIN = select(Domain.id, Domain.environment_id, Domain.hostname, Domain.statu
 _ONE_SITE = Prepared(_SITE.where(Site.id == bindparam("id")))
 _ONE_ENVIRONMENT = Prepared(_ENVIRONMENT.where(Environment.id == bindparam("id")))
 _ONE_BACKUP = Prepared(_BACKUP.where(Backup.id == bindparam("id")))
+_SHOWN = {
+    "site": _SITE.where(Site.id == bindparam("id")),
+    "environment": _ENVIRONMENT.where(Environment.id == bindparam("id")),
+    "backup": _BACKUP.where(Backup.id == bindparam("id")),
+    "domain": _DOMAIN.where(Domain.id == bindparam("id")),
+}
 _SITE_EXISTS = Prepared(select(Site.id).where(Site.id == bindparam("id")))
 _ENVIRONMENT_EXISTS = Prepared(select(Environment.id).where(Environment.id == bindparam("id")))
 
@@ -172,6 +179,18 @@ def list_domains(connection: Connection, environment_id: UUID, query: Mapping[st
     _require(connection, _ENVIRONMENT_EXISTS, environment_id, "ENVIRONMENT_NOT_FOUND", "environment")
     filters = {Domain.environment_id: environment_id, **equals(query, {"status": Domain.status})}
     return read_page(connection, _DOMAIN, _DOMAIN_ORDERS, query, filters).as_json()
+
+
+def show(session: Session, noun: str, row_id: UUID, settings: Settings) -> dict[str, Any] | None:
+    """A site, environment, backup or domain as its GET or list shows it; None when there is none.
+
+    It is read in a unit of work that is not committed yet, by what the session executes.
+    """
+    session.flush()
+    row = session.execute(_SHOWN[noun], {"id": row_id}).mappings().one_or_none()
+    if row is None:
+        return None
+    return _with_url(dict(row), settings) if noun == "environment" else dict(row)
 
 
 _METRICS = select(

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
+from writ_contract.events import JOB_RETRIED
 
 from writ.contract.errors import Refusal
 from writ.jobs.ending import settle
@@ -14,6 +15,7 @@ from writ.jobs.ledger import LogLine, write_log
 from writ.jobs.models import CANCELLED, FAILED, FINAL, QUEUED, Job
 from writ.jobs.order import order
 from writ.jobs.reading import not_found
+from writ.jobs.telling import tell_job
 from writ.store.base import now
 
 
@@ -66,6 +68,7 @@ def retry_job(session: Session, job_id: UUID, *, created_by: UUID | None = None)
             backup_id=job.backup_id,
         )
     session.execute(update(Job).where(Job.id == new).values(retry_of=job_id, created_by=created_by))
+    tell_job(session, JOB_RETRIED, session.scalars(select(Job).where(Job.id == new)).one())
     return new
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.orm import Session
 
 from writ.contract.errors import Refusal
 from writ.jobs.models import Job, JobLog, JobStep
@@ -36,10 +37,13 @@ _JOB = select(
     Job.version,
 )
 _ONE_JOB = Prepared(_JOB.where(Job.id == bindparam("id")))
+_SHOWN_JOB = _JOB.where(Job.id == bindparam("id"))
 _EXISTS = select(Job.id).where(Job.id == bindparam("id"))
 _STEPS = select(
     JobStep.job_id, JobStep.name, JobStep.status, JobStep.started_at, JobStep.finished_at
 ).order_by(JobStep.job_id, JobStep.position)
+_SHOWN_STEPS = _STEPS.where(JobStep.job_id == bindparam("id"))
+_STEP_FIELDS = ("name", "status", "started_at", "finished_at")
 _LOG = select(JobLog.sequence, JobLog.at, JobLog.level, JobLog.step, JobLog.message)
 _LOG_AFTER = (
     _LOG.where(JobLog.job_id == bindparam("id"), JobLog.sequence > bindparam("after"))
@@ -88,6 +92,17 @@ def read_job(connection: Connection, job_id: UUID) -> tuple[dict[str, Any], int]
     return _with_steps(connection, rows)[0], version
 
 
+def show_job(session: Session, job_id: UUID) -> dict[str, Any]:
+    """The job as `get_job` shows it, as it is in a unit of work that is not committed yet.
+
+    Raises NoResultFound when there is none.
+    """
+    session.flush()
+    job = dict(session.execute(_SHOWN_JOB, {"id": job_id}).mappings().one())
+    steps = session.execute(_SHOWN_STEPS, {"id": job_id}).mappings()
+    return _shaped(job, [{key: step[key] for key in _STEP_FIELDS} for step in steps])
+
+
 def get_job_log(connection: Connection, job_id: UUID, query: Mapping[str, Any]) -> dict[str, Any]:
     """A page of the job's log, oldest first.
 
@@ -132,10 +147,14 @@ def _with_steps(connection: Connection, jobs: list[dict[str, Any]]) -> list[dict
             # The id as the driver gives it: one conversion for each job, not for each step.
             mine = steps[job_id if isinstance(job_id, UUID) else UUID(job_id)]
         mine.append({"name": name, "status": status, "started_at": started_at, "finished_at": finished_at})
-    for job in jobs:
-        job["steps"] = steps[job["id"]]
-        job["cancel_requested"] = job.pop("cancel_requested_at") is not None
-        if job["error_code"] is not None:
-            job["error_code"] = job["error_code"].lower()
-        del job["sequence"], job["version"]
-    return jobs
+    return [_shaped(job, steps[job["id"]]) for job in jobs]
+
+
+def _shaped(job: dict[str, Any], steps: list[dict[str, Any]]) -> dict[str, Any]:
+    """A row of `_JOB` in the contract's shape."""
+    job["steps"] = steps
+    job["cancel_requested"] = job.pop("cancel_requested_at") is not None
+    if job["error_code"] is not None:
+        job["error_code"] = job["error_code"].lower()
+    del job["sequence"], job["version"]
+    return job

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from writ.settings import Settings
 
 STOP_ORDER = ("server", "workers", "pump", "sites", "redis")
-"""No new orders first, then the running jobs, then what tells of them, then the sites that their checks call,
-and the queue last.
-"""
+"""No new orders first, then the running jobs and what tells others of them, then the sites that their
+checks call, and the queue last."""
 
 HAND_BACK_SECONDS = 10.0
 
@@ -184,7 +183,7 @@ def _waves(plan: Plan) -> list[list[ChildSpec]]:
             # The pool itself gives a job that does not hand back this long, and then ends it.
             hand_back_seconds=max(grace, HAND_BACK_SECONDS) + 5.0,
         ),
-        ChildSpec("pump", program("pump"), plan.env, grace_seconds=10.0),
+        ChildSpec("pump", program("pump"), plan.env),
         ChildSpec("server", program("server"), plan.env, ready=_answers(settings.host, plan.port, "/readyz")),
     ]
     if plan.redis is None:

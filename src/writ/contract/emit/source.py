@@ -13,6 +13,8 @@ from typing import Any
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 # When a general error may be the answer of an operation.
 CONDITIONS = ("always", "body", "secured", "parameters")
+# What publishes an event that no operation names: the end of every job, or Writ by itself.
+CAUSES = ("job", "system")
 HEADER = '"""{title}\n\nWritten by scripts/generate from contracts/; not edited by hand.\n"""\n\n'
 
 
@@ -64,6 +66,16 @@ class Source:
         }
         general: dict[str, str] = self.document.get("x-general-errors") or {}
         return tuple(code for code, condition in general.items() if holds[condition])
+
+    def webhooks(self) -> dict[str, dict[str, Any]]:
+        """Return what is said of each type of event, by its name, in the form of an operation."""
+        return {name: item["post"] for name, item in self.document.get("x-webhooks", {}).items()}
+
+    def emits(self, operation: dict[str, Any]) -> tuple[str, ...]:
+        """Return the events that an operation can cause: its own, and those of every order if it is one."""
+        general: dict[str, str] = self.document.get("x-general-emits") or {}
+        of_jobs = [name for name, cause in general.items() if cause == "job" and operation.get("x-job")]
+        return (*texts(operation["x-emits"]), *of_jobs)
 
     def schemas(self) -> dict[str, dict[str, Any]]:
         """Return the named schemas."""

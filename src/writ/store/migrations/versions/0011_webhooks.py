@@ -8,7 +8,7 @@ from alembic import op
 from writ.store.base import Json, UtcDateTime
 
 revision = "0011"
-down_revision = "0003"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("success_count", sa.BigInteger(), nullable=False),
         sa.Column("failure_count", sa.BigInteger(), nullable=False),
         sa.Column("first_failure_at", _TIME, nullable=True),
+        sa.Column("alarmed_at", _TIME, nullable=True),
         sa.Column("disabled_at", _TIME, nullable=True),
         sa.Column("disabled_reason", sa.String(length=40), nullable=True),
         sa.Column("deleted_at", _TIME, nullable=True),

@@ -1,4 +1,4 @@
-"""Webhooks: deliveries a second with every one recorded, and none lost, beside a job a delivery and the limit."""
+"""Webhooks: deliveries a second, each one recorded, and none lost, beside a job a delivery and the limit."""
 
 from __future__ import annotations
 
@@ -79,9 +79,7 @@ def prepare(folder: Path, urls: list[str]) -> Home:
         actor = Actor(user, "session", "", "owner", frozenset(), organization_id=DEFAULT_ORGANIZATION_ID)
         for url in urls:
             body = {"webhook_url": url, "event_types": ["*"]}
-            create_webhook(
-                session, actor, Sealer(settings.secret()), settings.trusted_networks, body
-            )
+            create_webhook(session, actor, Sealer(settings.secret()), settings.trusted_networks, body)
     store.close()
     return home
 
@@ -147,9 +145,7 @@ def measure(
             first.setdefault((name, port), at - committed[name])
     waits = sorted(1000 * wait for wait in first.values())
     rate = len(seen) / seconds
-    found = table.row(
-        server, request, Measured(rate, waits[len(waits) // 2], waits[len(waits) * 99 // 100])
-    )
+    found = table.row(server, request, Measured(rate, waits[len(waits) // 2], waits[len(waits) * 99 // 100]))
     lost = WEBHOOKS * len(committed) - len(seen)
     return {**found, "lost": lost, "twice": sum(seen.values()) - len(seen)}
 
@@ -245,7 +241,9 @@ def usual(folder: Path, events: int) -> dict[str, Any]:
         total = WEBHOOKS * events
 
         def recorded() -> bool:
-            (found,) = database.execute("SELECT count(*) FROM deliveries WHERE status = 'delivered'").fetchone()
+            (found,) = database.execute(
+                "SELECT count(*) FROM deliveries WHERE status = 'delivered'"
+            ).fetchone()
             return bool(found >= total)
 
         until(recorded, "RQ did not deliver all")
@@ -269,9 +267,13 @@ def limit(folder: Path, count: int) -> dict[str, Any]:
 def main() -> None:
     """The command `./scripts/bench webhooks`."""
     parser = argparse.ArgumentParser(prog="bench webhooks", description=__doc__)
-    parser.add_argument("--events", type=int, default=4_000, help="events, five deliveries each (default 4000)")
+    parser.add_argument(
+        "--events", type=int, default=4_000, help="events, five deliveries each (default 4000)"
+    )
     parser.add_argument("--seconds", type=float, default=5.0, help="length of the paced round (default 5)")
-    parser.add_argument("--rate", type=float, default=1_000.0, help="deliveries a second in it (default 1000)")
+    parser.add_argument(
+        "--rate", type=float, default=1_000.0, help="deliveries a second in it (default 1000)"
+    )
     parser.add_argument("--jobs", type=int, default=60, help="events for RQ (default 60)")
     parser.add_argument("--only", help="by comma: all, paced, killed, rq, limit")
     parser.add_argument("--quick", action="store_true", help="a few of each: only that it runs")

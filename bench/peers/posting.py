@@ -1,6 +1,6 @@
 """The limit: the product's own client posting signed bytes, and nothing recorded.
 
-    python -m bench.peers.posting COUNT PORT…
+python -m bench.peers.posting COUNT PORT…
 """
 
 from __future__ import annotations

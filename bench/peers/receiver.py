@@ -2,8 +2,8 @@
 
     python -m bench.peers.receiver PORT_FILE COUNT
 
-It listens on COUNT ports, writes them to PORT_FILE, and answers `GET /notes` with [[time, webhook-id, port], …]
-and `GET /count` with the number of them.
+It listens on COUNT ports, writes them to PORT_FILE, and answers `GET /notes` with
+[[time, webhook-id, port], …] and `GET /count` with the number of them.
 """
 
 from __future__ import annotations

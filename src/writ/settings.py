@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     webhook_days: int = Field(
         30, ge=1, description="How long ended deliveries of webhooks are kept, in days."
     )
+    webhook_replay_events: int = Field(
+        1_000, ge=1, description="How many events one order may tell a webhook once more."
+    )
     check_answers: bool = Field(
         False,
         description="Check every answer and event against the contract; a wrong one is a 500. For tests.",

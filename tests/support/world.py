@@ -15,7 +15,7 @@ import tarfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -23,12 +23,15 @@ from typing import Any
 from uuid import UUID
 
 from redis import Redis
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
 from writ.access.key_text import hash_key, make_key
 from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, User
 from writ.access.roles import SCOPES_OF_PRESET
+from writ.events.lanes import secret_place
+from writ.events.models import Event
+from writ.events.webhook_models import WebhookDelivery, WebhookSubscription
 from writ.hosting import backups, domains, environments, releases, sites
 from writ.hosting.models import Backup, Domain, Environment, Node, Site, Upload
 from writ.hosting.orders import Orders
@@ -37,6 +40,7 @@ from writ.jobs.models import CANCELLED, FAILED, FINAL, PENDING, RUNNING, SUCCEED
 from writ.settings import Settings
 from writ.store.base import now
 from writ.store.files import FileStore
+from writ.store.secrets import Sealer
 from writ.store.work import Store
 
 
@@ -60,6 +64,7 @@ OTHER_SITE, OTHER_ENVIRONMENT, OTHER_BACKUP, UNLUCKY_BACKUP = (
 )
 
 KEY, EXPIRED_KEY, REVOKED_KEY, KEY_FROM_ELSEWHERE, KEY_OF_NOTHING = map(known_id, range(71, 76))
+WEBHOOK, DELIVERY, DELIVERED_EVENT, EARLY_EVENT = map(known_id, (501, 511, 521, 522))
 KEY_OF_PRESET = {preset: known_id(76 + at) for at, preset in enumerate(sorted(SCOPES_OF_PRESET))}
 KEY_TEXTS = {
     key: make_key(key, "live")
@@ -165,6 +170,58 @@ class World:
         self._add_jobs()
         self._add_others()
         self._add_keys()
+
+    def add_webhooks(self) -> None:
+        """A webhook, and an event that was delivered to it; another event before its time."""
+        sealer = Sealer(self.settings.secret())
+        moment = datetime(2026, 2, 20, 10, 15, 59, tzinfo=UTC)
+        with self.store.begin() as session:
+            position = (session.scalar(select(func.max(Event.position))) or 0) + 1
+            session.add(
+                WebhookSubscription(
+                    id=WEBHOOK,
+                    organization_id=DEFAULT_ORGANIZATION_ID,
+                    created_by=session.scalars(select(User.id)).one(),
+                    webhook_url="https://hooks.example.com/writ",
+                    event_types=["environment.*", "job.failed"],
+                    filters={"subjects": ["environment:*"]},
+                    secret_key=sealer.seal_text(
+                        "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", secret_place(WEBHOOK)
+                    ),
+                )
+            )
+            for at, (event, created_at) in enumerate(
+                ((DELIVERED_EVENT, moment), (EARLY_EVENT, moment - timedelta(days=9)))
+            ):
+                session.add(
+                    Event(
+                        id=event,
+                        position=position + at,
+                        type="environment.deployed",
+                        organization_id=DEFAULT_ORGANIZATION_ID,
+                        project_id=SITE,
+                        subject=f"environment:{PRODUCTION}",
+                        data=self._example["EventOfDeploy"]["value"]["data"],
+                        created_at=created_at,
+                    )
+                )
+            session.flush()
+            session.add(
+                WebhookDelivery(
+                    id=DELIVERY,
+                    subscription_id=WEBHOOK,
+                    event_id=DELIVERED_EVENT,
+                    event_type="environment.deployed",
+                    status="delivered",
+                    attempt_id=known_id(531),
+                    next_retry_at=None,
+                    http_status_code=200,
+                    response_body="ok",
+                    response_time_ms=12,
+                    delivered_at=moment,
+                    created_at=moment,
+                )
+            )
 
     def close(self) -> None:
         """Give the connections back."""

@@ -31,8 +31,8 @@ from writ.gateway.call import Actor
 from writ.store.base import new_id, now
 from writ.store.paging import Order, equals, read_page
 
-REPLAY_MOST = 1_000
-"""So many events one order may tell once more."""
+LOOKED_AT = 10
+"""For each event that may be replayed so many are looked at, of which filters may leave few."""
 
 _SHOWN: Select[*tuple[Any, ...]] = select(
     Delivery.id,
@@ -144,10 +144,10 @@ def replay_delivery(session: Session, actor: Actor, webhook_id: UUID, delivery_i
     return _write(session, webhook, [(event, found.replay_of or delivery_id)])[0]
 
 
-def replay_range(session: Session, actor: Actor, webhook_id: UUID, body: Mapping[str, Any]) -> int:
+def replay_range(session: Session, actor: Actor, webhook_id: UUID, body: Mapping[str, Any], most: int) -> int:
     """Tell the events of a time once more, as far as the webhook wants them; how many they are.
 
-    Those that it was never told, because it was not there or disabled, are told too.
+    Those that it was never told, because it was not there or disabled, are told too; at most `most`.
 
     Raises Refusal WEBHOOK_NOT_FOUND, WEBHOOK_NOT_ACTIVE, VALIDATION_ERROR, REPLAY_TOO_LARGE.
     """
@@ -168,12 +168,12 @@ def replay_range(session: Session, actor: Actor, webhook_id: UUID, body: Mapping
             Event.type.in_(sorted(types)),
         )
         .order_by(Event.created_at, Event.sequence)
-        .limit(10 * REPLAY_MOST + 1)
+        .limit(LOOKED_AT * most + 1)
     )
     events = [_told(row) for row in rows.mappings()]
     wanted = [event for event in events if passes(event, webhook.filters)]
-    if len(events) > 10 * REPLAY_MOST or len(wanted) > REPLAY_MOST:
-        raise Refusal(REPLAY_TOO_LARGE, details={"limit": REPLAY_MOST})
+    if len(events) > LOOKED_AT * most or len(wanted) > most:
+        raise Refusal(REPLAY_TOO_LARGE, details={"limit": most})
     origins: dict[UUID, UUID] = {}
     ids = [event.id for event in wanted]
     for row in session.execute(

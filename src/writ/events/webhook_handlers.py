@@ -86,7 +86,8 @@ def replay_webhook_delivery(call: Call) -> Answer:
 
 def replay_webhook(call: Call) -> Answer:
     """Tell the events of a time once more."""
-    count = deliveries.replay_range(call.session, _actor(call), call.path["id"], call.body)
+    most = call.services.settings.webhook_replay_events
+    count = deliveries.replay_range(call.session, _actor(call), call.path["id"], call.body, most)
     return ok({"count": count})
 
 

@@ -108,9 +108,11 @@ def publish(home: Home, count: int) -> dict[str, float]:
 def pump(home: Home) -> Child:
     """The product's own process."""
     variables = environment(
-        WRIT_HOME=str(home.folder), WRIT_SECRET_KEY=SECRET, WRIT_TRUSTED_NETWORKS=TRUSTED, WRIT_LOG_LEVEL="error",
-        **({"BENCH_PROFILE": os.environ["BENCH_PROFILE"]} if "BENCH_PROFILE" in os.environ else {}),
-    )  # fmt: skip
+        WRIT_HOME=str(home.folder),
+        WRIT_SECRET_KEY=SECRET,
+        WRIT_TRUSTED_NETWORKS=TRUSTED,
+        WRIT_LOG_LEVEL="error",
+    )
     return Child([sys.executable, "-m", "writ.cli", "pump"], variables, home.folder / "pump.log")
 
 

@@ -8,10 +8,11 @@ from enum import StrEnum
 
 class KeyScope(StrEnum):
     """What a key may be given. content.write, snapshot.manage and export.run are what the preset write
-    stands for; no operation asks for them yet.
+    stands for; no operation asks for them yet. New ones may come without a new version.
     """
 
     CONTENT_WRITE = "content.write"
+    EVENTS_READ = "events.read"
     EXPORT_RUN = "export.run"
     HOSTING_BACKUP = "hosting.backup"
     HOSTING_DEPLOY = "hosting.deploy"
@@ -23,6 +24,8 @@ class KeyScope(StrEnum):
     JOBS_WRITE = "jobs.write"
     KEYS_READ = "keys.read"
     KEYS_WRITE = "keys.write"
+    NOTIFICATIONS_READ = "notifications.read"
+    NOTIFICATIONS_WRITE = "notifications.write"
     SNAPSHOT_MANAGE = "snapshot.manage"
     WEBHOOKS_READ = "webhooks.read"
     WEBHOOKS_WRITE = "webhooks.write"

@@ -66,6 +66,7 @@ FILE_TOO_LARGE = "FILE_TOO_LARGE"
 UNSUPPORTED_FORMAT = "UNSUPPORTED_FORMAT"
 VALIDATION_ERROR = "VALIDATION_ERROR"
 EVENT_NOT_FOUND = "EVENT_NOT_FOUND"
+NOTIFICATION_NOT_FOUND = "NOTIFICATION_NOT_FOUND"
 EVENT_GONE = "EVENT_GONE"
 EVENT_TYPE_UNKNOWN = "EVENT_TYPE_UNKNOWN"
 CURSOR_INVALID = "CURSOR_INVALID"
@@ -363,6 +364,12 @@ ERRORS: dict[str, ErrorSpec] = {
         404,
         "There is no event with this id.",
         "List the events with GET /api/v1/events; they are kept for as many days as WRIT_EVENT_DAYS says.",
+    ),
+    "NOTIFICATION_NOT_FOUND": ErrorSpec(
+        "NOTIFICATION_NOT_FOUND",
+        404,
+        "There is no notification with this id for you.",
+        "List yours with GET /api/v1/notifications.",
     ),
     "EVENT_GONE": ErrorSpec(
         "EVENT_GONE",

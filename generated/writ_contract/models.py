@@ -459,6 +459,7 @@ JobStepStatus: TypeAlias = Literal["pending", "running", "succeeded", "failed", 
 
 KeyScope: TypeAlias = Literal[
     "content.write",
+    "events.read",
     "export.run",
     "hosting.backup",
     "hosting.deploy",
@@ -470,6 +471,8 @@ KeyScope: TypeAlias = Literal[
     "jobs.write",
     "keys.read",
     "keys.write",
+    "notifications.read",
+    "notifications.write",
     "snapshot.manage",
     "webhooks.read",
     "webhooks.write",
@@ -569,6 +572,39 @@ class NewWebhook(TypedDict, closed=True):
     ordered: NotRequired[bool]
     max_per_second: NotRequired[int | None]
     retry_policy: NotRequired[RetryPolicy]
+
+
+class Notification(TypedDict, closed=True):
+    """
+    What somebody is to know.
+    """
+
+    id: str
+    kind: str
+    title: str
+    message: str
+    link: str | None
+    project_id: str | None
+    for_all: bool
+    created_at: str
+    read_at: str | None
+
+
+class NotificationList(TypedDict, closed=True):
+    """
+    A page of notifications.
+    """
+
+    data: list[Notification]
+    pagination: Pagination
+
+
+class NotificationsRead(TypedDict, closed=True):
+    """
+    How many notifications were marked.
+    """
+
+    marked: int
 
 
 OptionalPromotionPreset: TypeAlias = Literal["full", "code", "content"] | None

@@ -14,6 +14,8 @@ JOBS_READ = "jobs.read"
 JOBS_WRITE = "jobs.write"
 KEYS_READ = "keys.read"
 KEYS_WRITE = "keys.write"
+NOTIFICATIONS_READ = "notifications.read"
+NOTIFICATIONS_WRITE = "notifications.write"
 WEBHOOKS_READ = "webhooks.read"
 WEBHOOKS_WRITE = "webhooks.write"
 
@@ -30,6 +32,8 @@ ALL_SCOPES: frozenset[str] = frozenset(
         JOBS_WRITE,
         KEYS_READ,
         KEYS_WRITE,
+        NOTIFICATIONS_READ,
+        NOTIFICATIONS_WRITE,
         WEBHOOKS_READ,
         WEBHOOKS_WRITE,
     ]

@@ -60,7 +60,9 @@ class Operation:
     def query(self) -> dict[str, str]:
         """The examples of the query's parameters."""
         return {
-            p["name"]: str(p["example"]) for p in self.parameters if p["in"] == "query" and "example" in p
+            p["name"]: _as_text(p["example"])
+            for p in self.parameters
+            if p["in"] == "query" and "example" in p
         }
 
     def bodies(self) -> Iterator[tuple[str, str, Any]]:
@@ -69,6 +71,10 @@ class Operation:
         for media, content in body.get("content", {}).items():
             for name, example in content.get("examples", {}).items():
                 yield name, media, resolve(example)["value"]
+
+
+def _as_text(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
 def encode(media: str, value: Any) -> bytes:

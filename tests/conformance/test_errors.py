@@ -22,6 +22,7 @@ from tests.support.world import (
     DOMAIN,
     EXPIRED_KEY,
     FAILED_JOB,
+    GONE_EVENT,
     KEY,
     KEY_FROM_ELSEWHERE,
     KEY_OF_NOTHING,
@@ -52,7 +53,7 @@ Change = tuple[Any, UUID, dict[str, Any]]
 class How:
     """What is different from the operation's first example."""
 
-    id: UUID | None = None
+    id: UUID | str | None = None
     delivery_id: UUID | None = None
     body: dict[str, Any] | None = None
     query: dict[str, str] = field(default_factory=dict)
@@ -94,7 +95,7 @@ CASES: dict[tuple[str, str], How] = {
     **every("get_job cancel_job retry_job get_job_log stream_job_events", "JOB_NOT_FOUND", How(id=UNKNOWN)),
     **every(
         "list_sites list_site_environments list_releases list_backups list_domains list_jobs get_job_log "
-        "list_api_keys list_webhooks list_webhook_deliveries",
+        "list_api_keys list_events list_notifications list_webhooks list_webhook_deliveries",
         "CURSOR_INVALID",
         How(query={"cursor": "bm9uZQ"}),
     ),
@@ -212,6 +213,11 @@ CASES: dict[tuple[str, str], How] = {
         "URL_NOT_ALLOWED",
         How(body={"webhook_url": "https://127.0.0.1/hook"}),
     ),
+    **every("list_events stream_events", "EVENT_GONE", How(query={"after": GONE_EVENT})),
+    **every("list_events stream_events", "EVENT_TYPE_UNKNOWN", How(query={"types": "site.sold"})),
+    **every("stream_events", "CURSOR_INVALID", How(query={"after": "bm9uZQ"})),
+    **every("get_event", "EVENT_NOT_FOUND", How(id=GONE_EVENT)),
+    **every("mark_notification_read", "NOTIFICATION_NOT_FOUND", How(id=UNKNOWN)),
     **every("login", "INVALID_CREDENTIALS", How(body={"password": "not this one"})),
     # It serves no WordPress.
     **every("create_magic_login", "WP_CLI_ERROR", How(id=OTHER_ENVIRONMENT)),

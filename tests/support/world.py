@@ -30,7 +30,7 @@ from writ.access.key_text import hash_key, make_key
 from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, User
 from writ.access.roles import SCOPES_OF_PRESET
 from writ.events.lanes import secret_place
-from writ.events.models import Event
+from writ.events.models import Event, Notification
 from writ.events.webhook_models import WebhookDelivery, WebhookSubscription
 from writ.hosting import backups, domains, environments, releases, sites
 from writ.hosting.models import Backup, Domain, Environment, Node, Site, Upload
@@ -62,6 +62,9 @@ OTHER_SITE, OTHER_ENVIRONMENT, OTHER_BACKUP, UNLUCKY_BACKUP = (
     known_id(32),
     known_id(33),
 )
+
+EVENT, NOTIFICATION = known_id(91), known_id(95)
+GONE_EVENT = f"evt_{UNKNOWN.hex}"
 
 KEY, EXPIRED_KEY, REVOKED_KEY, KEY_FROM_ELSEWHERE, KEY_OF_NOTHING = map(known_id, range(71, 76))
 WEBHOOK, DELIVERY, DELIVERED_EVENT, EARLY_EVENT = map(known_id, (501, 511, 521, 522))
@@ -156,6 +159,7 @@ class World:
 
     def build(self) -> None:
         """Make everything."""
+        self._add_event()
         self._add_upload(UPLOAD, self._example["ZipArchive"]["value"].encode("latin-1"), "application/zip")
         self._add_site()
         self._add_environment(PRODUCTION, "Production", "production", None)
@@ -170,6 +174,7 @@ class World:
         self._add_jobs()
         self._add_others()
         self._add_keys()
+        self._add_notification()
 
     def add_webhooks(self) -> None:
         """A webhook, and an event that was delivered to it; another event before its time."""
@@ -227,6 +232,46 @@ class World:
         """Give the connections back."""
         self.store.close()
         self.redis.close()
+
+    def wait_for_positions(self) -> None:
+        """Wait until every event has its place in the log."""
+        give_up = time.monotonic() + 30
+        waiting = select(Event.sequence).where(Event.position.is_(None)).limit(1)
+        while True:
+            with self.store.read() as connection:
+                if connection.execute(waiting).first() is None:
+                    return
+            if time.monotonic() > give_up:
+                raise AssertionError("nobody gives the events their positions")
+            time.sleep(0.02)
+
+    def _add_event(self) -> None:
+        """The first event of all, so that everything else comes after it."""
+        shown = self._example["EventOfDeploy"]["value"]
+        with self.store.begin() as session:
+            session.add(
+                Event(
+                    id=EVENT,
+                    type=shown["type"],
+                    organization_id=DEFAULT_ORGANIZATION_ID,
+                    project_id=SITE,
+                    subject=shown["subject"],
+                    data=shown["data"],
+                    changes=shown["changes"],
+                )
+            )
+
+    def _add_notification(self) -> None:
+        values = dict(self._example["NotificationPage"]["value"]["data"][0])
+        with self.store.begin() as session:
+            session.add(
+                Notification(
+                    id=NOTIFICATION,
+                    organization_id=DEFAULT_ORGANIZATION_ID,
+                    project_id=SITE,
+                    **{name: values[name] for name in ("kind", "title", "message", "link")},
+                )
+            )
 
     def _add_upload(self, upload_id: UUID, data: bytes, media_type: str) -> None:
         self.files.path("uploads", upload_id).write_bytes(data)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
 from writ_contract.errors import UNAUTHORIZED
+from writ_contract.events import API_KEY_REVOKED, API_KEY_ROTATED, API_KEY_UPDATED
 
 from writ.access import key_rules
+from writ.access.key_events import tell_end_of_key, tell_new_key, tells_change
 from writ.access.key_reading import read_key_row, read_keys
 from writ.contract.errors import Refusal
 from writ.gateway.call import Actor, Answer, Call, ok
@@ -21,6 +24,7 @@ def list_api_keys(call: Call) -> Answer:
 def create_api_key(call: Call) -> Answer:
     """Make a key and show it this once."""
     key_id, text = key_rules.create_key(call.session, _actor(call), call.body)
+    tell_new_key(call.session, key_rules.organization_of(_actor(call)), key_id)
     return Answer(
         201, {"api_key": text, **_written(call, key_id)}, {"Location": f"/api/v1/api-keys/{key_id}"}
     )
@@ -33,12 +37,14 @@ def get_api_key(call: Call) -> Answer:
 
 def replace_api_key(call: Call) -> Answer:
     """Replace the settings of a key."""
-    key_rules.replace_key(call.session, _actor(call), call.path["id"], call.body)
+    with _telling(call, API_KEY_UPDATED):
+        key_rules.replace_key(call.session, _actor(call), call.path["id"], call.body)
     return ok(_written(call, call.path["id"]))
 
 
 def delete_api_key(call: Call) -> Answer:
     """Remove a key."""
+    tell_end_of_key(call.session, key_rules.organization_of(_actor(call)), call.path["id"])
     key_rules.delete_key(call.session, _actor(call), call.path["id"])
     return ok({"success": True})
 
@@ -46,13 +52,15 @@ def delete_api_key(call: Call) -> Answer:
 def regenerate_api_key(call: Call) -> Answer:
     """Put a new key in the place of the old one and show it this once."""
     grace = (call.body or {}).get("grace_seconds", 0)
-    text = key_rules.regenerate_key(call.session, _actor(call), call.path["id"], grace)
+    with _telling(call, API_KEY_ROTATED):
+        text = key_rules.regenerate_key(call.session, _actor(call), call.path["id"], grace)
     return ok({"api_key": text, **_written(call, call.path["id"])})
 
 
 def revoke_api_key(call: Call) -> Answer:
     """End a key for good."""
-    key_rules.revoke_key(call.session, _actor(call), call.path["id"])
+    with _telling(call, API_KEY_REVOKED):
+        key_rules.revoke_key(call.session, _actor(call), call.path["id"])
     return ok(_written(call, call.path["id"]))
 
 
@@ -60,6 +68,11 @@ def _actor(call: Call) -> Actor:
     if call.actor is None:
         raise Refusal(UNAUTHORIZED)
     return call.actor
+
+
+def _telling(call: Call, event_type: str) -> AbstractContextManager[None]:
+    organization = key_rules.organization_of(_actor(call))
+    return tells_change(call.session, event_type, organization, call.path["id"])
 
 
 def _written(call: Call, key_id: UUID) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 from writ.contract.emit.source import CAUSES, CONDITIONS, Source, texts
 from writ.contract.examples import error_examples, examples
 from writ.contract.finding import Finding, place_of
+from writ.contract.webhooks import ENVELOPE
 
 RATE_CLASSES = ("read", "write", "upload", "batch", "webhook")
 # What an operationId may begin with, by method. A new verb is a decision about the whole surface, made here.
@@ -22,7 +23,7 @@ VERBS = {
     "delete": "delete remove revoke",
     "post": (
         "add apply approve attach batch cancel check claim clone commit create deploy detach export generate "
-        "import introspect invite issue lock login logout merge move order pause ping preview promote "
+        "import introspect invite issue lock login logout mark merge move order pause ping preview promote "
         "publish purge regenerate register reject release reorder replay request restore resume retry revoke "
         "rollback rotate run search send start submit test translate unlock upload upsert validate verify"
     ),
@@ -303,7 +304,7 @@ _DESCRIBE = "describe it in contracts/events/types.yaml, or correct it"
 
 def unused(source: Source) -> Iterator[Finding]:
     """What is defined is used by something that a client can reach."""
-    reached: set[str] = set()
+    reached: set[str] = {f"#/components/schemas/{ENVELOPE}"} if source.webhooks() else set()
     waiting: list[Any] = [source.document["paths"], source.webhooks()]
     while waiting:
         node = waiting.pop()

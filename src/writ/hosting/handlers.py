@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from writ.events.organization import organization_of_site
 from writ.gateway.call import Answer, Call, accepted, ok
 from writ.hosting import (
     backups,
@@ -159,9 +160,10 @@ def delete_domain(call: Call) -> Answer:
 
 def create_upload(call: Call) -> Answer:
     """Keep an archive."""
-    by = call.actor.id if call.actor is not None else None
-    services = call.services
-    kept = uploads.keep_upload(call.session, services.files, services.settings, call.body, by)
+    actor, services = call.actor, call.services
+    by, organization = (actor.id, actor.organization_id) if actor is not None else (None, None)
+    whose = organization or organization_of_site(call.session, None)
+    kept = uploads.keep_upload(call.session, services.files, services.settings, call.body, by, whose)
     return Answer(201, kept)
 
 

@@ -9,7 +9,9 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from writ_contract.events import UPLOAD_CREATED
 
+from writ.events.publish import publish
 from writ.gateway.call import Spooled
 from writ.hosting.models import Upload
 from writ.jobs.models import QUEUED, RUNNING, Job
@@ -23,9 +25,14 @@ FORGOTTEN_AT_ONCE = 20
 
 
 def keep_upload(
-    session: Session, files: FileStore, settings: Settings, body: Spooled, created_by: UUID | None
+    session: Session,
+    files: FileStore,
+    settings: Settings,
+    body: Spooled,
+    created_by: UUID | None,
+    organization_id: UUID,
 ) -> dict[str, Any]:
-    """Keep an archive that was streamed to the disk; its row and the answer of the contract."""
+    """Keep an archive that was streamed to the disk; its row, its event, and the answer of the contract."""
     upload = Upload(
         id=new_id(),
         media_type=body.media_type,
@@ -37,7 +44,11 @@ def keep_upload(
     session.add(upload)
     session.flush()
     forget_old_uploads(session, files, settings)
-    return {"upload_id": upload.id, "sha256": upload.sha256, "size": upload.size}
+    kept = {"upload_id": upload.id, "sha256": upload.sha256, "size": upload.size}
+    publish(
+        session, UPLOAD_CREATED, organization_id=organization_id, subject=f"upload:{upload.id}", data=kept
+    )
+    return kept
 
 
 def forget_old_uploads(session: Session, files: FileStore, settings: Settings) -> None:

@@ -47,10 +47,12 @@ def read_page(
     orders: Mapping[str, Order],
     query: Mapping[str, Any],
     filters: Mapping[Any, Any] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Page:
     """One page of a select. `query` holds limit, sort and perhaps cursor, as the contract names them.
 
-    `filters` are columns and the values that they must have. The statement is kept between calls, so it must
+    `filters` are columns and the values that they must have, `more` the values of the statement's own
+    parameters. The statement is kept between calls, so it must
     be a constant; every key column of its orders must be among its columns.
 
     Raises:
@@ -60,6 +62,7 @@ def read_page(
     order = orders[sort]
     filters = filters or {}
     parameters = {f"filter_{at}": value for at, value in enumerate(filters.values())}
+    parameters |= more or {}
     parameters["limit"] = limit + 1
     cursor = query.get("cursor")
     if cursor is not None:

@@ -87,7 +87,6 @@ def built_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             world.close()
         product.terminate("worker")
         product.terminate("sites")
-        product.terminate("pump")
         client = product.client()
         stranger = Client(product, log_in=False)
         store = Store(product.database_url, pool_size=1)

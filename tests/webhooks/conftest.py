@@ -60,7 +60,7 @@ class World:
     sealer: Sealer
     actor: Actor
 
-    def subscribe(self, url: str, actor: Actor | None = None, **body: Any) -> tuple[UUID, str]:
+    def subscribe(self, url: str, actor: Actor | None = None, /, **body: Any) -> tuple[UUID, str]:
         """A webhook's id and secret."""
         whole = {"webhook_url": url, "event_types": ["*"], **body}
         with self.store.begin() as session:

@@ -336,7 +336,14 @@ class WebhookEngine:
                 lane.target = self._sender.target(lane.url)
             except Refusal as refusal:
                 return Outcome(new_id(), None, None, refusal.message[:300], None, 0, time.time())
-        return await self._sender.post(lane.target, lane.signer, item.message_id, item.event_type, item.body)
+        try:
+            return await self._sender.post(
+                lane.target, lane.signer, item.message_id, item.event_type, item.body
+            )
+        except Exception:
+            # A delivery that nobody foresaw how it fails must not end its lane.
+            log.exception("webhook_attempt_broke", webhook=lane.id, delivery=item.delivery_id)
+            return Outcome(new_id(), None, None, "The attempt failed unexpectedly.", None, 0, time.time())
 
     def _settle(self, lane: Lane, item: Item, outcome: Outcome) -> None:
         number = item.attempts + 1

@@ -133,12 +133,14 @@ def _explain(fault: BaseException) -> str:
         return "The connection was not made in time."
     if isinstance(fault, TimeoutError):
         return "The receiver did not answer in time."
+    if isinstance(fault, aiohttp.ClientConnectorCertificateError):
+        return f"TLS failed: {fault.certificate_error}."[:300]
     inner: BaseException | None = fault
     while inner is not None:
         if isinstance(inner, AddressRefused):
             return f"The address may not be called: {inner}."[:300]
         if isinstance(inner, ssl.SSLError):
-            return f"TLS failed: {inner.reason or inner}."[:300]
+            return f"TLS failed: {inner}."[:300]
         inner = getattr(inner, "os_error", None) or inner.__cause__
     if isinstance(fault, aiohttp.ServerDisconnectedError):
         return "The receiver hung up without an answer."

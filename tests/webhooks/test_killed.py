@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
 from tests.support.product import Product
-from tests.webhooks.conftest import make_world, until
+from tests.webhooks.conftest import World, make_world, until
 from tests.webhooks.receiver import Received, Receiver, answer
-from writ.app import prepare
 from writ.events.webhook_models import WebhookDelivery
-from writ.settings import Settings
 
 EVENTS = 200
 
@@ -23,6 +22,12 @@ EVENTS = 200
 async def unhurried(receiver: Receiver, request: Received, writer: asyncio.StreamWriter) -> None:
     await asyncio.sleep(0.02)
     await answer()(receiver, request, writer)
+
+
+def all_delivered(world: World) -> bool:
+    delivered = select(func.count()).where(WebhookDelivery.status == "delivered")
+    with world.store.read() as connection:
+        return bool(connection.execute(delivered).scalar_one() == EVENTS)
 
 
 @pytest.mark.slow
@@ -45,16 +50,7 @@ def test_every_event_arrives_although_the_pump_is_killed(tmp_path: Path, databas
                     assert before < EVENTS, "it was killed in the middle"
                     product.start("pump")
 
-                def all_delivered() -> bool:
-                    with world.store.read() as connection:
-                        return (
-                            connection.execute(
-                                select(func.count()).where(WebhookDelivery.status == "delivered")
-                            ).scalar_one()
-                            == EVENTS
-                        )
-
-                await until(all_delivered, 90)
+                await until(partial(all_delivered, world), 90)
                 seen = Counter(receiver.ids)
                 assert set(seen) == set(names), "nothing is lost"
                 assert all(count <= 3 for count in seen.values()), "told again only by who came after a kill"
@@ -66,10 +62,3 @@ def test_every_event_arrives_although_the_pump_is_killed(tmp_path: Path, databas
         assert time.monotonic() - begun < 180
     finally:
         product.stop()
-
-
-def test_the_tables_of_a_test_are_those_of_the_product(tmp_path: Path) -> None:
-    """The worlds of these tests are made without migrations; the product's own way works as well."""
-    settings = Settings(home=tmp_path, admin_email="ada@example.com", admin_password="correct-horse-battery")
-    prepare(settings)
-    assert (tmp_path / "writ.db").exists()

@@ -33,6 +33,8 @@ class KeyScope(StrEnum):
     NOTIFICATIONS_WRITE = "notifications.write"
     SNAPSHOT_MANAGE = "snapshot.manage"
     USAGE_READ = "usage.read"
+    WEBHOOKS_READ = "webhooks.read"
+    WEBHOOKS_WRITE = "webhooks.write"
 
 
 class ApiKeyPreset(StrEnum):
@@ -106,6 +108,23 @@ class RateTier(StrEnum):
     STANDARD = "standard"
     PREMIUM = "premium"
     ENTERPRISE = "enterprise"
+
+
+class DeliveryStatus(StrEnum):
+    """What a delivery is; pending waits for its first attempt, retrying for another one."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    RETRYING = "retrying"
+
+
+class DisabledReason(StrEnum):
+    """Why nothing is sent: a person said so, the receiver answered 410, or it only failed for five days."""
+
+    REQUESTED = "requested"
+    GONE = "gone"
+    FAILING = "failing"
 
 
 class SiteStatus(StrEnum):

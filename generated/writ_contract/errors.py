@@ -40,6 +40,8 @@ JOB_NOT_FOUND = "JOB_NOT_FOUND"
 API_KEY_NOT_FOUND = "API_KEY_NOT_FOUND"
 RATE_POLICY_NOT_FOUND = "RATE_POLICY_NOT_FOUND"
 AUDIT_ENTRY_NOT_FOUND = "AUDIT_ENTRY_NOT_FOUND"
+WEBHOOK_NOT_FOUND = "WEBHOOK_NOT_FOUND"
+DELIVERY_NOT_FOUND = "DELIVERY_NOT_FOUND"
 METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
 NOT_ACCEPTABLE = "NOT_ACCEPTABLE"
 SITE_SLUG_TAKEN = "SITE_SLUG_TAKEN"
@@ -64,6 +66,8 @@ JOB_NOT_RETRYABLE = "JOB_NOT_RETRYABLE"
 API_KEY_NOT_ACTIVE = "API_KEY_NOT_ACTIVE"
 RATE_POLICY_EXISTS = "RATE_POLICY_EXISTS"
 IDEMPOTENCY_IN_PROGRESS = "IDEMPOTENCY_IN_PROGRESS"
+WEBHOOK_NOT_ACTIVE = "WEBHOOK_NOT_ACTIVE"
+DELIVERY_NOT_REPLAYABLE = "DELIVERY_NOT_REPLAYABLE"
 PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
 FILE_TOO_LARGE = "FILE_TOO_LARGE"
 UNSUPPORTED_FORMAT = "UNSUPPORTED_FORMAT"
@@ -82,6 +86,7 @@ SOURCE_REF_INVALID = "SOURCE_REF_INVALID"
 SOURCE_NOT_ALLOWED = "SOURCE_NOT_ALLOWED"
 UPLOAD_UNKNOWN = "UPLOAD_UNKNOWN"
 URL_NOT_ALLOWED = "URL_NOT_ALLOWED"
+REPLAY_TOO_LARGE = "REPLAY_TOO_LARGE"
 RATE_LIMITED = "RATE_LIMITED"
 INTERNAL_ERROR = "INTERNAL_ERROR"
 WP_CLI_ERROR = "WP_CLI_ERROR"
@@ -233,6 +238,18 @@ ERRORS: dict[str, ErrorSpec] = {
         "There is no entry of the audit log with this id.",
         "List the entries with GET /api/v1/audit-log; old ones are deleted after WRIT_AUDIT_DAYS.",
     ),
+    "WEBHOOK_NOT_FOUND": ErrorSpec(
+        "WEBHOOK_NOT_FOUND",
+        404,
+        "There is no webhook with this id.",
+        "List the webhooks with GET /api/v1/webhooks.",
+    ),
+    "DELIVERY_NOT_FOUND": ErrorSpec(
+        "DELIVERY_NOT_FOUND",
+        404,
+        "The webhook has no delivery with this id.",
+        "List its deliveries with GET /api/v1/webhooks/{id}/deliveries.",
+    ),
     "METHOD_NOT_ALLOWED": ErrorSpec(
         "METHOD_NOT_ALLOWED",
         405,
@@ -362,6 +379,15 @@ ERRORS: dict[str, ErrorSpec] = {
         "The first request with this Idempotency-Key still runs.",
         "Send it again after as many seconds as the Retry-After header says; it gets the first one's answer.",
     ),
+    "WEBHOOK_NOT_ACTIVE": ErrorSpec(
+        "WEBHOOK_NOT_ACTIVE", 409, "The webhook is disabled.", "Enable it first, with PUT and is_active true."
+    ),
+    "DELIVERY_NOT_REPLAYABLE": ErrorSpec(
+        "DELIVERY_NOT_REPLAYABLE",
+        409,
+        "The event of the delivery is no longer kept.",
+        "Read what it was about by the API.",
+    ),
     "PAYLOAD_TOO_LARGE": ErrorSpec(
         "PAYLOAD_TOO_LARGE",
         413,
@@ -469,6 +495,12 @@ ERRORS: dict[str, ErrorSpec] = {
         422,
         "The URL may not be fetched from this server.",
         "Use an https URL on a public host, or have the network added to the trusted ones.",
+    ),
+    "REPLAY_TOO_LARGE": ErrorSpec(
+        "REPLAY_TOO_LARGE",
+        422,
+        "These are more events than one order may send once more.",
+        "Name a shorter time or fewer types; details.limit says how many they may be.",
     ),
     "RATE_LIMITED": ErrorSpec(
         "RATE_LIMITED",

@@ -172,6 +172,78 @@ class Credentials(TypedDict, closed=True):
     password: str
 
 
+class Delivery(TypedDict, closed=True):
+    """
+    One event on its way to one webhook.
+    """
+
+    id: str
+    subscription_id: str
+    event_id: str
+    event_type: str
+    status: DeliveryStatus
+    attempt_number: int
+    attempt_id: str | None
+    next_retry_at: str | None
+    http_status_code: int | None
+    response_body: str | None
+    response_time_ms: int | None
+    error: str | None
+    delivered_at: str | None
+    replay_of: str | None
+    created_at: str
+
+
+class DeliveryAttempt(TypedDict, closed=True):
+    """
+    One attempt at a delivery.
+    """
+
+    attempt_number: int
+    attempt_id: str | None
+    attempted_at: str
+    http_status_code: int | None
+    response_body: str | None
+    response_time_ms: int | None
+    error: str | None
+
+
+class DeliveryInFull(TypedDict, closed=True):
+    """
+    A delivery with its payload and its attempts.
+    """
+
+    payload: dict[str, Any] | None
+    attempts: list[DeliveryAttempt]
+    id: str
+    subscription_id: str
+    event_id: str
+    event_type: str
+    status: DeliveryStatus
+    attempt_number: int
+    attempt_id: str | None
+    next_retry_at: str | None
+    http_status_code: int | None
+    response_body: str | None
+    response_time_ms: int | None
+    error: str | None
+    delivered_at: str | None
+    replay_of: str | None
+    created_at: str
+
+
+class DeliveryList(TypedDict, closed=True):
+    """
+    A page of deliveries.
+    """
+
+    data: list[Delivery]
+    pagination: Pagination
+
+
+DeliveryStatus: TypeAlias = Literal["pending", "delivered", "failed", "retrying"]
+
+
 class DeployOrder(TypedDict, closed=True):
     """
     What to deploy.
@@ -180,6 +252,9 @@ class DeployOrder(TypedDict, closed=True):
     source_type: SourceType
     source_ref: str
     health_path: NotRequired[str | None]
+
+
+DisabledReason: TypeAlias = Literal["requested", "gone", "failing"] | None
 
 
 class Domain(TypedDict, closed=True):
@@ -325,6 +400,9 @@ class EventList(TypedDict, closed=True):
 
     data: list[Event]
     pagination: Pagination
+
+
+EventPattern: TypeAlias = str
 
 
 class FieldChange(TypedDict, closed=True):
@@ -495,6 +573,8 @@ KeyScope: TypeAlias = Literal[
     "notifications.write",
     "snapshot.manage",
     "usage.read",
+    "webhooks.read",
+    "webhooks.write",
 ]
 
 
@@ -576,6 +656,25 @@ class NewSite(TypedDict, closed=True):
     name: str
     slug: str
     repository_url: NotRequired[str | None]
+
+
+class NewWebhook(TypedDict, closed=True):
+    """
+    A webhook to be made. An address and types are required, each under one of its two names.
+    """
+
+    webhook_url: NotRequired[str]
+    url: NotRequired[str]
+    event_types: NotRequired[list[EventPattern]]
+    events: NotRequired[list[EventPattern]]
+    secret_key: NotRequired[str]
+    secret: NotRequired[str]
+    description: NotRequired[str | None]
+    filters: NotRequired[WebhookFilters]
+    is_active: NotRequired[bool]
+    ordered: NotRequired[bool]
+    max_per_second: NotRequired[int | None]
+    retry_policy: NotRequired[RetryPolicy]
 
 
 class Notification(TypedDict, closed=True):
@@ -785,6 +884,17 @@ class RestoreOrder(TypedDict, closed=True):
     backup_id: str
 
 
+class RetryPolicy(TypedDict, closed=True):
+    """
+    How often a delivery is attempted, and when. exponential without initial_seconds waits 5 seconds, 5 minutes, 30 minutes, 2, 5, 10 and 10 hours; with it, each delay is twice the one before. linear adds initial_seconds each time, fixed keeps it. Each delay is up to a fifth shorter or longer.
+    """
+
+    max_attempts: NotRequired[int]
+    backoff: NotRequired[Literal["exponential", "linear", "fixed"]]
+    initial_seconds: NotRequired[int]
+    max_seconds: NotRequired[int]
+
+
 class RollbackOrder(TypedDict, closed=True):
     """
     Which release to go back to.
@@ -822,6 +932,36 @@ class ShownApiKey(TypedDict, closed=True):
     created_at: str
 
 
+class ShownWebhook(TypedDict, closed=True):
+    """
+    A webhook with its secret.
+    """
+
+    secret_key: str
+    id: str
+    organization_id: str
+    api_key_id: str | None
+    webhook_url: str
+    description: str | None
+    event_types: list[str]
+    filters: WebhookFilters
+    is_active: bool
+    ordered: bool
+    max_per_second: int | None
+    retry_policy: RetryPolicy
+    api_version: str
+    last_delivery_at: str | None
+    success_count: int
+    failure_count: int
+    first_failure_at: str | None
+    disabled_at: str | None
+    disabled_reason: DisabledReason | None
+    previous_secret_expires_at: str | None
+    created_by: str | None
+    created_at: str
+    updated_at: str
+
+
 class Site(TypedDict, closed=True):
     """
     A WordPress site: what its environments have in common.
@@ -849,6 +989,9 @@ SiteStatus: TypeAlias = Literal["creating", "active", "failed", "deleting"]
 
 
 SourceType: TypeAlias = Literal["git", "upload"]
+
+
+Subject: TypeAlias = str
 
 
 class Success(TypedDict, closed=True):
@@ -940,6 +1083,43 @@ UsageSummary = TypedDict(
 )
 
 
+class Webhook(TypedDict, closed=True):
+    """
+    What is known of a webhook, but not its secret.
+    """
+
+    id: str
+    organization_id: str
+    api_key_id: str | None
+    webhook_url: str
+    description: str | None
+    event_types: list[str]
+    filters: WebhookFilters
+    is_active: bool
+    ordered: bool
+    max_per_second: int | None
+    retry_policy: RetryPolicy
+    api_version: str
+    last_delivery_at: str | None
+    success_count: int
+    failure_count: int
+    first_failure_at: str | None
+    disabled_at: str | None
+    disabled_reason: DisabledReason | None
+    previous_secret_expires_at: str | None
+    created_by: str | None
+    created_at: str
+    updated_at: str
+
+
+class WebhookDeleted(TypedDict, closed=True):
+    """
+    The webhook is gone.
+    """
+
+    success: bool
+
+
 class WebhookDisabled(TypedDict):
     """
     A webhook that is not called any more.
@@ -948,3 +1128,94 @@ class WebhookDisabled(TypedDict):
     id: str
     webhook_url: str
     reason: str
+
+
+class WebhookFilters(TypedDict, closed=True):
+    """
+    Only events that pass all of these; none lets everything through.
+    """
+
+    project_ids: NotRequired[list[str]]
+    subjects: NotRequired[list[Subject]]
+    data: NotRequired[dict[str, str | int | bool]]
+
+
+class WebhookList(TypedDict, closed=True):
+    """
+    A page of webhooks.
+    """
+
+    data: list[Webhook]
+    pagination: Pagination
+
+
+WebhookReplay = TypedDict(
+    "WebhookReplay",
+    {
+        "from": str,
+        "to": NotRequired[str],
+        "event_types": NotRequired[list[EventPattern]],
+    },
+    closed=True,
+)
+
+
+class WebhookReplayCount(TypedDict, closed=True):
+    """
+    How many events are sent once more.
+    """
+
+    count: int
+
+
+class WebhookSecretRotation(TypedDict, closed=True):
+    """
+    How a secret is replaced.
+    """
+
+    secret_key: NotRequired[str]
+    secret: NotRequired[str]
+    grace_seconds: NotRequired[int]
+
+
+class WebhookSettings(TypedDict, closed=True):
+    """
+    All that can be set of a webhook. An address and types are required, each under one of its two names.
+    """
+
+    webhook_url: NotRequired[str]
+    url: NotRequired[str]
+    event_types: NotRequired[list[EventPattern]]
+    events: NotRequired[list[EventPattern]]
+    description: NotRequired[str | None]
+    filters: NotRequired[WebhookFilters]
+    is_active: NotRequired[bool]
+    ordered: NotRequired[bool]
+    max_per_second: NotRequired[int | None]
+    retry_policy: NotRequired[RetryPolicy]
+
+
+class WebhookTestEvent(TypedDict, closed=True):
+    """
+    What a test sends.
+    """
+
+    event_type: NotRequired[str]
+    type: NotRequired[str]
+    data: NotRequired[dict[str, Any]]
+
+
+class WebhookTestResult(TypedDict, closed=True):
+    """
+    What came of a test.
+    """
+
+    success: bool
+    statusCode: int | None
+    status_code: int | None
+    error: str | None
+    response_body: str | None
+    response_time_ms: int
+    delivery_id: str
+    event_id: str
+    event_type: str

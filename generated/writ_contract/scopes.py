@@ -20,6 +20,8 @@ LIMITS_WRITE = "limits.write"
 NOTIFICATIONS_READ = "notifications.read"
 NOTIFICATIONS_WRITE = "notifications.write"
 USAGE_READ = "usage.read"
+WEBHOOKS_READ = "webhooks.read"
+WEBHOOKS_WRITE = "webhooks.write"
 
 ALL_SCOPES: frozenset[str] = frozenset(
     [
@@ -40,5 +42,7 @@ ALL_SCOPES: frozenset[str] = frozenset(
         NOTIFICATIONS_READ,
         NOTIFICATIONS_WRITE,
         USAGE_READ,
+        WEBHOOKS_READ,
+        WEBHOOKS_WRITE,
     ]
 )

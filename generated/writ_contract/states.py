@@ -9,6 +9,7 @@ from typing import Any
 
 from writ_contract.enums import (
     BackupStatus,
+    DeliveryStatus,
     DomainStatus,
     EnvironmentStatus,
     JobStatus,
@@ -16,6 +17,15 @@ from writ_contract.enums import (
     ReleaseStatus,
     SiteStatus,
 )
+
+DELIVERY_STATUS: dict[DeliveryStatus, frozenset[DeliveryStatus]] = {
+    DeliveryStatus.PENDING: frozenset(
+        [DeliveryStatus.DELIVERED, DeliveryStatus.RETRYING, DeliveryStatus.FAILED]
+    ),
+    DeliveryStatus.RETRYING: frozenset([DeliveryStatus.DELIVERED, DeliveryStatus.FAILED]),
+    DeliveryStatus.DELIVERED: frozenset([]),
+    DeliveryStatus.FAILED: frozenset([]),
+}
 
 SITE_STATUS: dict[SiteStatus, frozenset[SiteStatus]] = {
     SiteStatus.CREATING: frozenset([SiteStatus.ACTIVE, SiteStatus.FAILED, SiteStatus.DELETING]),
@@ -83,6 +93,7 @@ DOMAIN_STATUS: dict[DomainStatus, frozenset[DomainStatus]] = {
 }
 
 TRANSITIONS: dict[type[StrEnum], Mapping[Any, frozenset[Any]]] = {
+    DeliveryStatus: DELIVERY_STATUS,
     SiteStatus: SITE_STATUS,
     JobStatus: JOB_STATUS,
     JobStepStatus: JOB_STEP_STATUS,

@@ -13,6 +13,7 @@ from redis import Redis
 
 import writ.access.rate_models
 import writ.events.models
+import writ.events.webhook_models
 import writ.hosting.jobs
 import writ.store.lease  # noqa: F401  (tables and kinds of job register themselves)
 from writ.access import projects
@@ -23,8 +24,9 @@ from writ.access.rate_policies import load_policies
 from writ.contract.document import load_mapping
 from writ.contract.operation import compile_operations
 from writ.events.checking import make_check
+from writ.events.engine import WebhookEngine
 from writ.events.publish import check_events
-from writ.events.pump import Engine, NoEngine
+from writ.events.pump import Engine
 from writ.gateway.front import Gateway
 from writ.gateway.limits.limiter import RedisLimiter
 from writ.gateway.services import Services
@@ -109,8 +111,7 @@ def make_app(services: Services, contract: dict[str, Any] | None = None) -> Conn
 
 def make_engine(settings: Settings, store: Store, lease: Lease) -> Engine:
     """What `writ pump` does with events that have got their positions."""
-    del settings, store, lease
-    return NoEngine()
+    return WebhookEngine(settings, store, Sealer(settings.secret()), lease)
 
 
 def create_app() -> ConnexionMiddleware:

@@ -99,6 +99,12 @@ class Settings(BaseSettings):
     audit_fsync: bool = Field(
         False, description="Answer only when the audit record is on the disk; slow, survives a power cut."
     )
+    webhook_days: int = Field(
+        30, ge=1, description="How long ended deliveries of webhooks are kept, in days."
+    )
+    webhook_replay_events: int = Field(
+        1_000, ge=1, description="How many events one order may tell a webhook once more."
+    )
     check_answers: bool = Field(
         False,
         description="Check every answer and event against the contract; a wrong one is a 500. For tests.",

@@ -20,6 +20,7 @@ from tests.support.scene import UPLOAD_LIMIT, Scene
 from tests.support.signing import sign
 from tests.support.world import (
     BACKUP,
+    DELIVERY,
     DOMAIN,
     EXPIRED_KEY,
     FAILED_JOB,
@@ -43,9 +44,11 @@ from tests.support.world import (
     STAGING,
     UNKNOWN,
     UNLUCKY_BACKUP,
+    WEBHOOK,
 )
 from writ.access.models import ApiKey, User
 from writ.access.rate_models import RatePolicy
+from writ.events.webhook_models import WebhookDelivery, WebhookSubscription
 from writ.hosting.models import Backup, Domain, Environment, Release, Site
 from writ.jobs.models import Job
 from writ.records.claims import claims_of
@@ -60,6 +63,7 @@ class How:
     """What is different from the operation's first example."""
 
     id: UUID | str | None = None
+    delivery_id: UUID | None = None
     body: dict[str, Any] | None = None
     query: dict[str, str] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
@@ -119,7 +123,7 @@ CASES: dict[tuple[str, str], How] = {
     **every(
         "list_sites list_site_environments list_releases list_backups list_domains list_jobs get_job_log "
         "list_api_keys list_rate_policies list_events list_notifications "
-        "list_audit_log list_usage_quotas",
+        "list_audit_log list_usage_quotas list_webhooks list_webhook_deliveries",
         "CURSOR_INVALID",
         How(query={"cursor": "bm9uZQ"}),
     ),
@@ -212,6 +216,35 @@ CASES: dict[tuple[str, str], How] = {
     **every(
         "create_api_key replace_api_key", "ENDPOINT_UNKNOWN", How(body={"endpoints": {"GET /nowhere": False}})
     ),
+    **every(
+        "get_webhook replace_webhook delete_webhook test_webhook rotate_webhook_secret replay_webhook "
+        "list_webhook_deliveries get_webhook_delivery replay_webhook_delivery",
+        "WEBHOOK_NOT_FOUND",
+        How(id=UNKNOWN),
+    ),
+    **every("get_webhook_delivery replay_webhook_delivery", "DELIVERY_NOT_FOUND", How(delivery_id=UNKNOWN)),
+    **every(
+        "replay_webhook replay_webhook_delivery",
+        "WEBHOOK_NOT_ACTIVE",
+        changed(WebhookSubscription, WEBHOOK, is_active=False),
+    ),
+    **every(
+        "replay_webhook_delivery",
+        "DELIVERY_NOT_REPLAYABLE",
+        changed(WebhookDelivery, DELIVERY, event_id=UNKNOWN),
+    ),
+    **every("replay_webhook", "REPLAY_TOO_LARGE", How(body={"from": "2020-01-01T00:00:00Z"})),
+    **every(
+        "create_webhook replace_webhook replay_webhook",
+        "EVENT_TYPE_UNKNOWN",
+        How(body={"event_types": ["nothing.*"]}),
+    ),
+    **every("test_webhook", "EVENT_TYPE_UNKNOWN", How(body={"event_type": "nothing.happened"})),
+    **every(
+        "create_webhook replace_webhook",
+        "URL_NOT_ALLOWED",
+        How(body={"webhook_url": "https://127.0.0.1/hook"}),
+    ),
     **every("list_events stream_events", "EVENT_GONE", How(query={"after": GONE_EVENT})),
     **every("list_events stream_events", "EVENT_TYPE_UNKNOWN", How(query={"types": "site.sold"})),
     **every("stream_events", "CURSOR_INVALID", How(query={"after": "bm9uZQ"})),
@@ -248,7 +281,8 @@ def call(scene: Scene, operation: Operation, how: How | None = None, **options: 
         break
     headers = {"Content-Type": media} if media else {}
     headers |= options.pop("headers", {})
-    path = operation.path_with(**({"id": str(how.id)} if how.id is not None else {}))
+    ids = {"id": how.id, "delivery_id": how.delivery_id}
+    path = operation.path_with(**{name: str(value) for name, value in ids.items() if value is not None})
     client = options.pop("client", scene.client)
     return client.request(
         operation.method, path, params=how.query or None, content=content, headers=headers, **options

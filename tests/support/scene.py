@@ -62,6 +62,7 @@ def built_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         redis.url,
         settings={
             "WRIT_UPLOAD_MAX_BYTES": str(UPLOAD_LIMIT),
+            "WRIT_WEBHOOK_REPLAY_EVENTS": "1",
             # What follows the stream of events would else follow it for a quarter of an hour.
             "WRIT_STREAM_SECONDS": "0.2",
             "PATH": install_programs(folder / "bin"),
@@ -80,11 +81,13 @@ def built_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         try:
             world.build()
             world.wait_for_positions()
+            # Nothing is to be sent to the addresses of the examples, or numbered while tests compare.
+            product.terminate("pump")
+            world.add_webhooks()
         finally:
             world.close()
         product.terminate("worker")
         product.terminate("sites")
-        product.terminate("pump")
         product.terminate("recorder")
         client = product.client()
         stranger = Client(product, log_in=False)

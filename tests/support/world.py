@@ -16,7 +16,7 @@ import tarfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -24,7 +24,7 @@ from typing import Any
 from uuid import UUID
 
 from redis import Redis
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
 from writ.access.key_permissions import ENDPOINTS
@@ -33,7 +33,9 @@ from writ.access.key_text import hash_key, make_key
 from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, User
 from writ.access.rate_models import RatePolicy
 from writ.access.roles import EVERY, PROJECT_SPECIFIC, SCOPES_OF_PRESET
+from writ.events.lanes import secret_place
 from writ.events.models import Event, Notification
+from writ.events.webhook_models import WebhookDelivery, WebhookSubscription
 from writ.gateway.sight import Sight
 from writ.hosting import backups, domains, environments, releases, sites
 from writ.hosting.models import Backup, Domain, Environment, Node, Site, Upload
@@ -72,6 +74,7 @@ EVENT, NOTIFICATION = known_id(91), known_id(95)
 GONE_EVENT = f"evt_{UNKNOWN.hex}"
 
 KEY, EXPIRED_KEY, REVOKED_KEY, KEY_FROM_ELSEWHERE, KEY_OF_NOTHING = map(known_id, range(71, 76))
+WEBHOOK, DELIVERY, DELIVERED_EVENT, EARLY_EVENT = map(known_id, (501, 511, 521, 522))
 KEY_OF_PRESET = {preset: known_id(76 + at) for at, preset in enumerate(sorted(SCOPES_OF_PRESET))}
 KEY_THAT_SIGNS, KEY_WITHOUT_ENDPOINTS = known_id(91), known_id(92)
 KEY_TEXTS = {
@@ -195,6 +198,58 @@ class World:
         self._add_rate_policies()
         self._add_notification()
         self._add_records()
+
+    def add_webhooks(self) -> None:
+        """A webhook, and an event that was delivered to it; another event before its time."""
+        sealer = Sealer(self.settings.secret())
+        moment = datetime(2026, 2, 20, 10, 15, 59, tzinfo=UTC)
+        with self.store.begin() as session:
+            position = (session.scalar(select(func.max(Event.position))) or 0) + 1
+            session.add(
+                WebhookSubscription(
+                    id=WEBHOOK,
+                    organization_id=DEFAULT_ORGANIZATION_ID,
+                    created_by=session.scalars(select(User.id)).one(),
+                    webhook_url="https://hooks.example.com/writ",
+                    event_types=["environment.*", "job.failed"],
+                    filters={"subjects": ["environment:*"]},
+                    secret_key=sealer.seal_text(
+                        "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", secret_place(WEBHOOK)
+                    ),
+                )
+            )
+            for at, (event, created_at) in enumerate(
+                ((DELIVERED_EVENT, moment), (EARLY_EVENT, moment - timedelta(days=9)))
+            ):
+                session.add(
+                    Event(
+                        id=event,
+                        position=position + at,
+                        type="environment.deployed",
+                        organization_id=DEFAULT_ORGANIZATION_ID,
+                        project_id=SITE,
+                        subject=f"environment:{PRODUCTION}",
+                        data=self._example["EventOfDeploy"]["value"]["data"],
+                        created_at=created_at,
+                    )
+                )
+            session.flush()
+            session.add(
+                WebhookDelivery(
+                    id=DELIVERY,
+                    subscription_id=WEBHOOK,
+                    event_id=DELIVERED_EVENT,
+                    event_type="environment.deployed",
+                    status="delivered",
+                    attempt_id=known_id(531),
+                    next_retry_at=None,
+                    http_status_code=200,
+                    response_body="ok",
+                    response_time_ms=12,
+                    delivered_at=moment,
+                    created_at=moment,
+                )
+            )
 
     def close(self) -> None:
         """Give the connections back."""

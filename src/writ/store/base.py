@@ -26,9 +26,13 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def new_id() -> UUID:
-    """A UUID version 7 (RFC 9562): 48 bits of milliseconds, then random, so new rows lie side by side."""
-    value = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
+def new_id(moment: datetime | None = None) -> UUID:
+    """A UUID version 7 (RFC 9562): 48 bits of milliseconds, then random, so new rows lie side by side.
+
+    With `moment`, one of that time: what was made before has lower ones.
+    """
+    milliseconds = time.time_ns() // 1_000_000 if moment is None else int(moment.timestamp() * 1000)
+    value = (milliseconds & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
 

@@ -24,6 +24,8 @@ class KeyScope(StrEnum):
     KEYS_READ = "keys.read"
     KEYS_WRITE = "keys.write"
     SNAPSHOT_MANAGE = "snapshot.manage"
+    USERS_READ = "users.read"
+    USERS_WRITE = "users.write"
 
 
 class ApiKeyPreset(StrEnum):
@@ -49,6 +51,23 @@ class ApiKeyType(StrEnum):
     STANDARD = "standard"
     PREMIUM = "premium"
     ENTERPRISE = "enterprise"
+
+
+class Role(StrEnum):
+    """What a user may do; each role may do at least what the one after it may."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    CREATOR = "creator"
+    REVIEWER = "reviewer"
+    VIEWER = "viewer"
+
+
+class UserStatus(StrEnum):
+    """Whether the user can do anything; an inactive one cannot."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
 
 
 class SiteStatus(StrEnum):

@@ -26,6 +26,7 @@ FORBIDDEN = "FORBIDDEN"
 AUTH_SCOPE_MISSING = "AUTH_SCOPE_MISSING"
 ORIGIN_NOT_ALLOWED = "ORIGIN_NOT_ALLOWED"
 ADDRESS_NOT_ALLOWED = "ADDRESS_NOT_ALLOWED"
+ROLE_TOO_HIGH = "ROLE_TOO_HIGH"
 NOT_FOUND = "NOT_FOUND"
 SITE_NOT_FOUND = "SITE_NOT_FOUND"
 ENVIRONMENT_NOT_FOUND = "ENVIRONMENT_NOT_FOUND"
@@ -35,6 +36,7 @@ DOMAIN_NOT_FOUND = "DOMAIN_NOT_FOUND"
 UPLOAD_NOT_FOUND = "UPLOAD_NOT_FOUND"
 JOB_NOT_FOUND = "JOB_NOT_FOUND"
 API_KEY_NOT_FOUND = "API_KEY_NOT_FOUND"
+USER_NOT_FOUND = "USER_NOT_FOUND"
 METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
 NOT_ACCEPTABLE = "NOT_ACCEPTABLE"
 SITE_SLUG_TAKEN = "SITE_SLUG_TAKEN"
@@ -57,6 +59,8 @@ DOMAIN_DELETING = "DOMAIN_DELETING"
 JOB_NOT_CANCELLABLE = "JOB_NOT_CANCELLABLE"
 JOB_NOT_RETRYABLE = "JOB_NOT_RETRYABLE"
 API_KEY_NOT_ACTIVE = "API_KEY_NOT_ACTIVE"
+EMAIL_TAKEN = "EMAIL_TAKEN"
+LAST_OWNER = "LAST_OWNER"
 PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
 FILE_TOO_LARGE = "FILE_TOO_LARGE"
 UNSUPPORTED_FORMAT = "UNSUPPORTED_FORMAT"
@@ -140,6 +144,12 @@ ERRORS: dict[str, ErrorSpec] = {
         "The API key may not be used from this address.",
         "Call from a network on the key's ip_allowlist, or have the address added to it.",
     ),
+    "ROLE_TOO_HIGH": ErrorSpec(
+        "ROLE_TOO_HIGH",
+        403,
+        "A role above your own cannot be given, changed or taken away.",
+        "Ask somebody who has that role.",
+    ),
     "NOT_FOUND": ErrorSpec(
         "NOT_FOUND",
         404,
@@ -187,6 +197,9 @@ ERRORS: dict[str, ErrorSpec] = {
         404,
         "There is no API key with this id.",
         "List the keys with GET /api/v1/api-keys.",
+    ),
+    "USER_NOT_FOUND": ErrorSpec(
+        "USER_NOT_FOUND", 404, "There is no user with this id.", "List the users with GET /api/v1/users."
     ),
     "METHOD_NOT_ALLOWED": ErrorSpec(
         "METHOD_NOT_ALLOWED",
@@ -304,6 +317,15 @@ ERRORS: dict[str, ErrorSpec] = {
     ),
     "API_KEY_NOT_ACTIVE": ErrorSpec(
         "API_KEY_NOT_ACTIVE", 409, "The API key was revoked, which is for good.", "Make a new one."
+    ),
+    "EMAIL_TAKEN": ErrorSpec(
+        "EMAIL_TAKEN", 409, "Another user has this e-mail address.", "Choose another one."
+    ),
+    "LAST_OWNER": ErrorSpec(
+        "LAST_OWNER",
+        409,
+        "The last active owner cannot be removed or get another role.",
+        "Make somebody else an owner first.",
     ),
     "PAYLOAD_TOO_LARGE": ErrorSpec(
         "PAYLOAD_TOO_LARGE",

@@ -29,6 +29,9 @@ SITE_CREATED = "site.created"
 SITE_DELETED = "site.deleted"
 SITE_IMPORTED = "site.imported"
 UPLOAD_CREATED = "upload.created"
+USER_CREATED = "user.created"
+USER_DEACTIVATED = "user.deactivated"
+USER_UPDATED = "user.updated"
 
 ALL_EVENTS: frozenset[str] = frozenset(
     [
@@ -58,5 +61,8 @@ ALL_EVENTS: frozenset[str] = frozenset(
         SITE_DELETED,
         SITE_IMPORTED,
         UPLOAD_CREATED,
+        USER_CREATED,
+        USER_DEACTIVATED,
+        USER_UPDATED,
     ]
 )

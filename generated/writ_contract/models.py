@@ -117,6 +117,17 @@ class CacheSettings(TypedDict, closed=True):
     redis_cache_enabled: NotRequired[bool]
 
 
+class Credential(TypedDict, closed=True):
+    """
+    What the request was authenticated with.
+    """
+
+    kind: Literal["session", "key", "token"]
+    scopes: list[str]
+    key_id: str | None
+    application_id: str | None
+
+
 class Credentials(TypedDict, closed=True):
     """
     Who wants to log in.
@@ -124,6 +135,22 @@ class Credentials(TypedDict, closed=True):
 
     email: str
     password: str
+
+
+class CurrentUser(TypedDict, closed=True):
+    """
+    Who calls, and with what.
+    """
+
+    id: str
+    email: str
+    name: str | None
+    role: Role
+    status: UserStatus
+    created_at: str
+    updated_at: str
+    organization_id: str
+    credential: Credential
 
 
 class DeployOrder(TypedDict, closed=True):
@@ -358,6 +385,8 @@ KeyScope: TypeAlias = Literal[
     "keys.read",
     "keys.write",
     "snapshot.manage",
+    "users.read",
+    "users.write",
 ]
 
 
@@ -437,6 +466,17 @@ class NewSite(TypedDict, closed=True):
     repository_url: NotRequired[str | None]
 
 
+class NewUser(TypedDict, closed=True):
+    """
+    A user to be made.
+    """
+
+    email: str
+    name: NotRequired[str | None]
+    role: Role
+    password: NotRequired[str]
+
+
 OptionalPromotionPreset: TypeAlias = Literal["full", "code", "content"] | None
 
 
@@ -447,6 +487,15 @@ class Pagination(TypedDict, closed=True):
 
     limit: int
     next_cursor: str | None
+
+
+class PasswordChange(TypedDict, closed=True):
+    """
+    The old and the new password.
+    """
+
+    old_password: str
+    new_password: str
 
 
 class PromoteOrder(TypedDict, closed=True):
@@ -504,6 +553,9 @@ class RestoreOrder(TypedDict, closed=True):
     backup_id: str
 
 
+Role: TypeAlias = Literal["owner", "admin", "creator", "reviewer", "viewer"]
+
+
 class RollbackOrder(TypedDict, closed=True):
     """
     Which release to go back to.
@@ -533,6 +585,21 @@ class ShownApiKey(TypedDict, closed=True):
     revoked_at: str | None
     created_by: str
     created_at: str
+
+
+class ShownUser(TypedDict, closed=True):
+    """
+    A user, and a password that was made for them.
+    """
+
+    id: str
+    email: str
+    name: str | None
+    role: Role
+    status: UserStatus
+    created_at: str
+    updated_at: str
+    password: str | None
 
 
 class Site(TypedDict, closed=True):
@@ -591,3 +658,40 @@ class Upload(TypedDict, closed=True):
     upload_id: str
     sha256: str
     size: int
+
+
+class User(TypedDict, closed=True):
+    """
+    A person who can log in.
+    """
+
+    id: str
+    email: str
+    name: str | None
+    role: Role
+    status: UserStatus
+    created_at: str
+    updated_at: str
+
+
+class UserList(TypedDict, closed=True):
+    """
+    A page of users.
+    """
+
+    data: list[User]
+    pagination: Pagination
+
+
+class UserSettings(TypedDict, closed=True):
+    """
+    All that can be set of a user.
+    """
+
+    email: str
+    name: NotRequired[str | None]
+    role: Role
+    status: NotRequired[UserStatus]
+
+
+UserStatus: TypeAlias = Literal["active", "inactive"]

@@ -13,6 +13,8 @@ JOBS_READ = "jobs.read"
 JOBS_WRITE = "jobs.write"
 KEYS_READ = "keys.read"
 KEYS_WRITE = "keys.write"
+USERS_READ = "users.read"
+USERS_WRITE = "users.write"
 
 ALL_SCOPES: frozenset[str] = frozenset(
     [
@@ -26,5 +28,7 @@ ALL_SCOPES: frozenset[str] = frozenset(
         JOBS_WRITE,
         KEYS_READ,
         KEYS_WRITE,
+        USERS_READ,
+        USERS_WRITE,
     ]
 )

@@ -12,7 +12,8 @@ from connexion.resolver import Resolver
 from redis import Redis
 
 import writ.events.models
-import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
+import writ.hosting.jobs
+import writ.store.lease  # noqa: F401  (tables and kinds of job register themselves)
 from writ.access.authenticator import CredentialAuthenticator
 from writ.access.bootstrap import Credentials, ensure_admin
 from writ.contract.document import load_mapping

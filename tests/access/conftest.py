@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from writ.access import key_lookup, key_rules, login, models, passwords, sessions, throttle
+from writ.events.models import Event
 from writ.settings import Settings
 from writ.store.base import Base, now
 from writ.store.work import Store
@@ -23,6 +24,7 @@ TABLES = [
         models.LoginSession,
         models.LoginAttempts,
         models.ApiKey,
+        Event,
     )
 ]
 

@@ -10,6 +10,7 @@ import pytest
 from redis import Redis
 from sqlalchemy import Table, delete, insert, select, update
 
+import writ.app  # noqa: F401  (every table is there when everything is imported)
 from tests.conformance.contract import CONTRACT
 from tests.support.product import Client, Product
 from tests.support.redis import RedisServer

@@ -11,11 +11,12 @@ from __future__ import annotations
 import importlib
 import io
 import os
+import secrets
 import tarfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -24,11 +25,13 @@ from uuid import UUID
 
 from redis import Redis
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
 from writ.access.key_text import hash_key, make_key
-from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, User
-from writ.access.roles import SCOPES_OF_PRESET
+from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, LoginSession, Organization, User
+from writ.access.roles import ROLES, SCOPES_OF_PRESET
+from writ.access.sessions import TOKEN_PREFIX, hash_token
 from writ.hosting import backups, domains, environments, releases, sites
 from writ.hosting.models import Backup, Domain, Environment, Node, Site, Upload
 from writ.hosting.orders import Orders
@@ -66,6 +69,12 @@ KEY_TEXTS = {
     for key in (KEY, EXPIRED_KEY, REVOKED_KEY, KEY_FROM_ELSEWHERE, KEY_OF_NOTHING, *KEY_OF_PRESET.values())
 }
 """The keys themselves; each process has its own."""
+
+USER = known_id(82)
+OTHER_ORGANIZATION, FOREIGN_USER = known_id(91), known_id(92)
+USER_OF_ROLE = {"creator": USER, "admin": known_id(83), "reviewer": known_id(84), "viewer": known_id(85)}
+SESSION_TOKENS = {role: TOKEN_PREFIX + secrets.token_urlsafe(32) for role in USER_OF_ROLE}
+"""Somebody of every role but the owner, whom the first start makes, and what they are logged in with."""
 
 PROGRAMS = {
     "php": "#!/bin/sh\nexit 0\n",
@@ -165,6 +174,7 @@ class World:
         self._add_jobs()
         self._add_others()
         self._add_keys()
+        self._add_people()
 
     def close(self) -> None:
         """Give the connections back."""
@@ -317,7 +327,7 @@ class World:
         for preset, key in KEY_OF_PRESET.items():
             differences[key] = {"permissions": {"scopes": sorted(SCOPES_OF_PRESET[preset])}}
         with self.store.begin() as session:
-            maker = session.scalars(select(User.id)).one()
+            maker = session.scalars(select(User.id).where(User.role == "owner")).one()
             for at, (key, values) in enumerate(differences.items()):
                 session.add(
                     ApiKey(
@@ -332,6 +342,45 @@ class World:
                         **values,
                     )
                 )
+
+    def _add_people(self) -> None:
+        moment = now()
+        names = {"creator": "Carl", "admin": "Ann", "reviewer": "Rita", "viewer": "Vera"}
+        with self.store.begin() as session:
+            session.add(Organization(id=OTHER_ORGANIZATION, name="Other"))
+            session.flush()
+            for role in (role for role in ROLES if role in USER_OF_ROLE):
+                self._add_user(session, USER_OF_ROLE[role], names[role], role, moment)
+                session.flush()
+                session.add(
+                    LoginSession(
+                        user_id=USER_OF_ROLE[role],
+                        token_hash=hash_token(SESSION_TOKENS[role]),
+                        expires_at=moment + timedelta(days=1),
+                    )
+                )
+            self._add_user(session, FOREIGN_USER, "Fred", "viewer", moment, OTHER_ORGANIZATION)
+
+    def _add_user(
+        self,
+        session: Session,
+        user_id: UUID,
+        name: str,
+        role: str,
+        moment: datetime,
+        organization: UUID = DEFAULT_ORGANIZATION_ID,
+    ) -> None:
+        session.add(
+            User(
+                id=user_id,
+                organization_id=organization,
+                email=f"{name.lower()}@example.com",
+                name=name,
+                role=role,
+                password_hash="nobody knows it",
+                created_at=moment,
+            )
+        )
 
 
 def _deploy(body: dict[str, Any], orders: Orders) -> UUID:

@@ -24,6 +24,8 @@ class KeyScope(StrEnum):
     KEYS_READ = "keys.read"
     KEYS_WRITE = "keys.write"
     SNAPSHOT_MANAGE = "snapshot.manage"
+    APPLICATIONS_READ = "applications.read"
+    APPLICATIONS_WRITE = "applications.write"
     USERS_READ = "users.read"
     USERS_WRITE = "users.write"
 
@@ -68,6 +70,33 @@ class UserStatus(StrEnum):
 
     ACTIVE = "active"
     INACTIVE = "inactive"
+
+
+class ApprovalStatus(StrEnum):
+    """Whether the application may ask for tokens; only an approved one may."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    SUSPENDED = "suspended"
+
+
+class ApiTier(StrEnum):
+    """The tier that the application's calls are counted in; standard unless said otherwise."""
+
+    STANDARD = "standard"
+    PREMIUM = "premium"
+    ENTERPRISE = "enterprise"
+
+
+class GrantType(StrEnum):
+    """authorization_code asks a person and acts for them, refresh_token goes on without asking again,
+    client_credentials acts for the application itself.
+    """
+
+    AUTHORIZATION_CODE = "authorization_code"
+    CLIENT_CREDENTIALS = "client_credentials"
+    REFRESH_TOKEN = "refresh_token"
 
 
 class SiteStatus(StrEnum):

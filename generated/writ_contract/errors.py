@@ -37,6 +37,7 @@ UPLOAD_NOT_FOUND = "UPLOAD_NOT_FOUND"
 JOB_NOT_FOUND = "JOB_NOT_FOUND"
 API_KEY_NOT_FOUND = "API_KEY_NOT_FOUND"
 USER_NOT_FOUND = "USER_NOT_FOUND"
+APPLICATION_NOT_FOUND = "APPLICATION_NOT_FOUND"
 METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
 NOT_ACCEPTABLE = "NOT_ACCEPTABLE"
 SITE_SLUG_TAKEN = "SITE_SLUG_TAKEN"
@@ -61,6 +62,8 @@ JOB_NOT_RETRYABLE = "JOB_NOT_RETRYABLE"
 API_KEY_NOT_ACTIVE = "API_KEY_NOT_ACTIVE"
 EMAIL_TAKEN = "EMAIL_TAKEN"
 LAST_OWNER = "LAST_OWNER"
+APPLICATION_WRONG_STATUS = "APPLICATION_WRONG_STATUS"
+APPLICATION_HAS_NO_SECRET = "APPLICATION_HAS_NO_SECRET"
 PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
 FILE_TOO_LARGE = "FILE_TOO_LARGE"
 UNSUPPORTED_FORMAT = "UNSUPPORTED_FORMAT"
@@ -201,6 +204,12 @@ ERRORS: dict[str, ErrorSpec] = {
     "USER_NOT_FOUND": ErrorSpec(
         "USER_NOT_FOUND", 404, "There is no user with this id.", "List the users with GET /api/v1/users."
     ),
+    "APPLICATION_NOT_FOUND": ErrorSpec(
+        "APPLICATION_NOT_FOUND",
+        404,
+        "There is no application with this id.",
+        "List the applications with GET /api/v1/applications.",
+    ),
     "METHOD_NOT_ALLOWED": ErrorSpec(
         "METHOD_NOT_ALLOWED",
         405,
@@ -326,6 +335,18 @@ ERRORS: dict[str, ErrorSpec] = {
         409,
         "The last active owner cannot be removed or get another role.",
         "Make somebody else an owner first.",
+    ),
+    "APPLICATION_WRONG_STATUS": ErrorSpec(
+        "APPLICATION_WRONG_STATUS",
+        409,
+        "The approval status of the application does not allow this.",
+        "Get the application to see its approval_status.",
+    ),
+    "APPLICATION_HAS_NO_SECRET": ErrorSpec(
+        "APPLICATION_HAS_NO_SECRET",
+        409,
+        "The application keeps no secret, so there is none to replace.",
+        "Register another application with is_confidential if it can keep one.",
     ),
     "PAYLOAD_TOO_LARGE": ErrorSpec(
         "PAYLOAD_TOO_LARGE",

@@ -8,6 +8,13 @@ API_KEY_DELETED = "api_key.deleted"
 API_KEY_REVOKED = "api_key.revoked"
 API_KEY_ROTATED = "api_key.rotated"
 API_KEY_UPDATED = "api_key.updated"
+APPLICATION_APPROVED = "application.approved"
+APPLICATION_DELETED = "application.deleted"
+APPLICATION_REGISTERED = "application.registered"
+APPLICATION_REJECTED = "application.rejected"
+APPLICATION_SECRET_ROTATED = "application.secret_rotated"
+APPLICATION_SUSPENDED = "application.suspended"
+APPLICATION_UPDATED = "application.updated"
 BACKUP_CREATED = "backup.created"
 BACKUP_DELETED = "backup.deleted"
 DOMAIN_CREATED = "domain.created"
@@ -40,6 +47,13 @@ ALL_EVENTS: frozenset[str] = frozenset(
         API_KEY_REVOKED,
         API_KEY_ROTATED,
         API_KEY_UPDATED,
+        APPLICATION_APPROVED,
+        APPLICATION_DELETED,
+        APPLICATION_REGISTERED,
+        APPLICATION_REJECTED,
+        APPLICATION_SECRET_ROTATED,
+        APPLICATION_SUSPENDED,
+        APPLICATION_UPDATED,
         BACKUP_CREATED,
         BACKUP_DELETED,
         DOMAIN_CREATED,

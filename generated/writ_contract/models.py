@@ -74,6 +74,60 @@ class ApiKeySettings(TypedDict, closed=True):
 ApiKeyType: TypeAlias = Literal["standard", "premium", "enterprise"]
 
 
+ApiTier: TypeAlias = Literal["standard", "premium", "enterprise"]
+
+
+class Application(TypedDict, closed=True):
+    """
+    What is known of an application, but not its secret.
+    """
+
+    id: str
+    organization_id: str
+    application_name: str
+    application_description: str | None
+    application_url: str | None
+    contact_email: str
+    api_tier: ApiTier
+    approval_status: ApprovalStatus
+    approved_by: str | None
+    approved_at: str | None
+    client_id: str
+    is_confidential: bool
+    redirect_uris: list[str]
+    scopes: list[str]
+    grant_types: list[GrantType]
+    created_by: str
+    created_at: str
+
+
+class ApplicationList(TypedDict, closed=True):
+    """
+    A page of applications.
+    """
+
+    data: list[Application]
+    pagination: Pagination
+
+
+class ApplicationSettings(TypedDict, closed=True):
+    """
+    All that can be set of an application.
+    """
+
+    application_name: str
+    application_description: NotRequired[str | None]
+    application_url: NotRequired[str | None]
+    contact_email: str
+    api_tier: NotRequired[ApiTier]
+    redirect_uris: NotRequired[list[RedirectUri]]
+    scopes: list[KeyScope]
+    grant_types: list[GrantType]
+
+
+ApprovalStatus: TypeAlias = Literal["pending", "approved", "rejected", "suspended"]
+
+
 class Backup(TypedDict, closed=True):
     """
     A state of an environment, kept as an archive.
@@ -261,6 +315,9 @@ class FieldError(TypedDict, closed=True):
     message: str
 
 
+GrantType: TypeAlias = Literal["authorization_code", "client_credentials", "refresh_token"]
+
+
 class ImportOrder(TypedDict, closed=True):
     """
     What to import.
@@ -385,6 +442,8 @@ KeyScope: TypeAlias = Literal[
     "keys.read",
     "keys.write",
     "snapshot.manage",
+    "applications.read",
+    "applications.write",
     "users.read",
     "users.write",
 ]
@@ -426,6 +485,22 @@ class NewApiKey(TypedDict, closed=True):
     key_type: NotRequired[ApiKeyType]
     expires_at: NotRequired[str | None]
     ip_allowlist: NotRequired[list[Network]]
+
+
+class NewApplication(TypedDict, closed=True):
+    """
+    An application to be registered.
+    """
+
+    application_name: str
+    application_description: NotRequired[str | None]
+    application_url: NotRequired[str | None]
+    contact_email: str
+    api_tier: NotRequired[ApiTier]
+    redirect_uris: NotRequired[list[RedirectUri]]
+    scopes: list[KeyScope]
+    grant_types: list[GrantType]
+    is_confidential: NotRequired[bool]
 
 
 class NewBackup(TypedDict, closed=True):
@@ -510,6 +585,9 @@ class PromoteOrder(TypedDict, closed=True):
 PromotionPreset: TypeAlias = Literal["full", "code", "content"]
 
 
+RedirectUri: TypeAlias = str
+
+
 class Release(TypedDict, closed=True):
     """
     One version of the files of an environment, whole and unchanging.
@@ -585,6 +663,31 @@ class ShownApiKey(TypedDict, closed=True):
     revoked_at: str | None
     created_by: str
     created_at: str
+
+
+class ShownApplication(TypedDict, closed=True):
+    """
+    An application and its secret.
+    """
+
+    id: str
+    organization_id: str
+    application_name: str
+    application_description: str | None
+    application_url: str | None
+    contact_email: str
+    api_tier: ApiTier
+    approval_status: ApprovalStatus
+    approved_by: str | None
+    approved_at: str | None
+    client_id: str
+    is_confidential: bool
+    redirect_uris: list[str]
+    scopes: list[str]
+    grant_types: list[GrantType]
+    created_by: str
+    created_at: str
+    client_secret: str | None
 
 
 class ShownUser(TypedDict, closed=True):

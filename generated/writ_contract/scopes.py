@@ -3,6 +3,8 @@
 Written by scripts/generate from contracts/; not edited by hand.
 """
 
+APPLICATIONS_READ = "applications.read"
+APPLICATIONS_WRITE = "applications.write"
 HOSTING_BACKUP = "hosting.backup"
 HOSTING_DEPLOY = "hosting.deploy"
 HOSTING_LOGIN = "hosting.login"
@@ -18,6 +20,8 @@ USERS_WRITE = "users.write"
 
 ALL_SCOPES: frozenset[str] = frozenset(
     [
+        APPLICATIONS_READ,
+        APPLICATIONS_WRITE,
         HOSTING_BACKUP,
         HOSTING_DEPLOY,
         HOSTING_LOGIN,

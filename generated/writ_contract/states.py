@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from writ_contract.enums import (
+    ApprovalStatus,
     BackupStatus,
     DomainStatus,
     EnvironmentStatus,
@@ -16,6 +17,13 @@ from writ_contract.enums import (
     ReleaseStatus,
     SiteStatus,
 )
+
+APPROVAL_STATUS: dict[ApprovalStatus, frozenset[ApprovalStatus]] = {
+    ApprovalStatus.PENDING: frozenset([ApprovalStatus.APPROVED, ApprovalStatus.REJECTED]),
+    ApprovalStatus.APPROVED: frozenset([ApprovalStatus.SUSPENDED]),
+    ApprovalStatus.SUSPENDED: frozenset([ApprovalStatus.APPROVED]),
+    ApprovalStatus.REJECTED: frozenset([]),
+}
 
 SITE_STATUS: dict[SiteStatus, frozenset[SiteStatus]] = {
     SiteStatus.CREATING: frozenset([SiteStatus.ACTIVE, SiteStatus.FAILED, SiteStatus.DELETING]),
@@ -83,6 +91,7 @@ DOMAIN_STATUS: dict[DomainStatus, frozenset[DomainStatus]] = {
 }
 
 TRANSITIONS: dict[type[StrEnum], Mapping[Any, frozenset[Any]]] = {
+    ApprovalStatus: APPROVAL_STATUS,
     SiteStatus: SITE_STATUS,
     JobStatus: JOB_STATUS,
     JobStepStatus: JOB_STEP_STATUS,

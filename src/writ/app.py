@@ -11,6 +11,7 @@ from connexion import ConnexionMiddleware
 from connexion.resolver import Resolver
 from redis import Redis
 
+import writ.access.oauth.models
 import writ.events.models
 import writ.hosting.jobs
 import writ.store.lease  # noqa: F401  (tables and kinds of job register themselves)

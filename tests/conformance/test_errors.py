@@ -19,7 +19,9 @@ from tests.conformance.contract import CONTRACT, OPERATIONS, Operation, check_an
 from tests.conformance.test_keys import LOGIN_ONLY
 from tests.support.scene import UPLOAD_LIMIT, Scene
 from tests.support.world import (
+    APPLICATION,
     BACKUP,
+    DESK_APPLICATION,
     DOMAIN,
     EXPIRED_KEY,
     FAILED_JOB,
@@ -32,6 +34,7 @@ from tests.support.world import (
     OLD_RELEASE,
     OTHER_BACKUP,
     OTHER_ENVIRONMENT,
+    PENDING_APPLICATION,
     PRODUCTION,
     RELEASE,
     REVOKED_KEY,
@@ -99,7 +102,7 @@ CASES: dict[tuple[str, str], How] = {
     **every("get_job cancel_job retry_job get_job_log stream_job_events", "JOB_NOT_FOUND", How(id=UNKNOWN)),
     **every(
         "list_sites list_site_environments list_releases list_backups list_domains list_jobs get_job_log "
-        "list_api_keys list_users",
+        "list_api_keys list_users list_applications",
         "CURSOR_INVALID",
         How(query={"cursor": "bm9uZQ"}),
     ),
@@ -195,6 +198,15 @@ CASES: dict[tuple[str, str], How] = {
     **every("create_user", "ROLE_TOO_HIGH", How(body={"role": "owner"}, role="admin")),
     **every("replace_user", "ROLE_TOO_HIGH", How(body={"role": "owner"}, role="admin")),
     **every("delete_user", "ROLE_TOO_HIGH", How(on_owner=True, role="admin")),
+    **every(
+        "get_application replace_application delete_application approve_application reject_application "
+        "suspend_application rotate_application_secret",
+        "APPLICATION_NOT_FOUND",
+        How(id=UNKNOWN),
+    ),
+    **every("approve_application reject_application", "APPLICATION_WRONG_STATUS", How(id=APPLICATION)),
+    **every("suspend_application", "APPLICATION_WRONG_STATUS", How(id=PENDING_APPLICATION)),
+    **every("rotate_application_secret", "APPLICATION_HAS_NO_SECRET", How(id=DESK_APPLICATION)),
     **every("change_password", "INVALID_CREDENTIALS", How(body={"old_password": "not this one"})),
     **every("login", "INVALID_CREDENTIALS", How(body={"password": "not this one"})),
     # It serves no WordPress.

@@ -30,6 +30,8 @@ from sqlalchemy.orm import Session
 import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
 from writ.access.key_text import hash_key, make_key
 from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, LoginSession, Organization, User
+from writ.access.oauth.models import DeveloperApplication
+from writ.access.oauth.secrets import hash_secret
 from writ.access.roles import ROLES, SCOPES_OF_PRESET
 from writ.access.sessions import TOKEN_PREFIX, hash_token
 from writ.hosting import backups, domains, environments, releases, sites
@@ -71,6 +73,10 @@ KEY_TEXTS = {
 """The keys themselves; each process has its own."""
 
 USER = known_id(82)
+APPLICATION, PENDING_APPLICATION, DESK_APPLICATION = (
+    UUID(f"01890000-0000-7000-8000-0000000000a{n}") for n in (1, 2, 3)
+)
+CLIENT_SECRET = "writ_cs_Example0fASecretThatIsNobodys00000000000000"
 OTHER_ORGANIZATION, FOREIGN_USER = known_id(91), known_id(92)
 USER_OF_ROLE = {"creator": USER, "admin": known_id(83), "reviewer": known_id(84), "viewer": known_id(85)}
 SESSION_TOKENS = {role: TOKEN_PREFIX + secrets.token_urlsafe(32) for role in USER_OF_ROLE}
@@ -175,6 +181,7 @@ class World:
         self._add_others()
         self._add_keys()
         self._add_people()
+        self._add_applications()
 
     def close(self) -> None:
         """Give the connections back."""
@@ -360,6 +367,41 @@ class World:
                     )
                 )
             self._add_user(session, FOREIGN_USER, "Fred", "viewer", moment, OTHER_ORGANIZATION)
+
+    def _add_applications(self) -> None:
+        moment = now()
+        common = {
+            "organization_id": DEFAULT_ORGANIZATION_ID,
+            "contact_email": "dev@example.com",
+            "redirect_uris": ["https://planner.example.com/callback", "http://127.0.0.1:8765/callback"],
+            "scopes": ["hosting.deploy", "hosting.read", "jobs.read"],
+        }
+        confidential = {
+            "client_secret": hash_secret(CLIENT_SECRET),
+            "grant_types": ["authorization_code", "client_credentials", "refresh_token"],
+        }
+        public = {"is_confidential": False, "grant_types": ["authorization_code", "refresh_token"]}
+        with self.store.begin() as session:
+            owner = session.scalars(select(User.id).where(User.role == "owner")).one()
+            approved = {"approval_status": "approved", "approved_by": owner, "approved_at": moment}
+            for at, (application_id, name, values) in enumerate(
+                (
+                    (APPLICATION, "Planner", {**confidential, **approved}),
+                    (PENDING_APPLICATION, "Newcomer", confidential),
+                    (DESK_APPLICATION, "Desk", {**public, **approved}),
+                )
+            ):
+                session.add(
+                    DeveloperApplication(
+                        id=application_id,
+                        application_name=name,
+                        client_id=f"app_{application_id.hex}",
+                        created_by=owner,
+                        created_at=moment + timedelta(milliseconds=at),
+                        **common,
+                        **values,
+                    )
+                )
 
     def _add_user(
         self,

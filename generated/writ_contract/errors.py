@@ -17,11 +17,22 @@ class ErrorSpec:
 
 
 MALFORMED_REQUEST = "MALFORMED_REQUEST"
+INVALID_REQUEST = "INVALID_REQUEST"
+INVALID_GRANT = "INVALID_GRANT"
+INVALID_SCOPE = "INVALID_SCOPE"
+UNAUTHORIZED_CLIENT = "UNAUTHORIZED_CLIENT"
+UNSUPPORTED_GRANT_TYPE = "UNSUPPORTED_GRANT_TYPE"
+UNSUPPORTED_RESPONSE_TYPE = "UNSUPPORTED_RESPONSE_TYPE"
+UNSUPPORTED_TOKEN_TYPE = "UNSUPPORTED_TOKEN_TYPE"
+INVALID_CLIENT = "INVALID_CLIENT"
 UNAUTHORIZED = "UNAUTHORIZED"
 INVALID_CREDENTIALS = "INVALID_CREDENTIALS"
 API_KEY_INVALID = "API_KEY_INVALID"
 API_KEY_EXPIRED = "API_KEY_EXPIRED"
 API_KEY_REVOKED = "API_KEY_REVOKED"
+TOKEN_INVALID = "TOKEN_INVALID"
+TOKEN_EXPIRED = "TOKEN_EXPIRED"
+TOKEN_REVOKED = "TOKEN_REVOKED"
 FORBIDDEN = "FORBIDDEN"
 AUTH_SCOPE_MISSING = "AUTH_SCOPE_MISSING"
 ORIGIN_NOT_ALLOWED = "ORIGIN_NOT_ALLOWED"
@@ -101,6 +112,51 @@ ERRORS: dict[str, ErrorSpec] = {
         "The request could not be read.",
         "Send well-formed UTF-8 JSON without duplicate keys, NaN or Infinity, and check the query string and the headers.",
     ),
+    "INVALID_REQUEST": ErrorSpec(
+        "INVALID_REQUEST",
+        400,
+        "The OAuth request lacks something, or has it wrong.",
+        "Compare it with the contract.",
+    ),
+    "INVALID_GRANT": ErrorSpec(
+        "INVALID_GRANT",
+        400,
+        "The code or the token is wrong, expired, used, revoked or not yours.",
+        "Ask the user again.",
+    ),
+    "INVALID_SCOPE": ErrorSpec(
+        "INVALID_SCOPE",
+        400,
+        "The application may not have one of these scopes.",
+        "Ask for scopes that it was registered with.",
+    ),
+    "UNAUTHORIZED_CLIENT": ErrorSpec(
+        "UNAUTHORIZED_CLIENT",
+        400,
+        "The application was not registered for this way of asking.",
+        "Add it to its grant_types.",
+    ),
+    "UNSUPPORTED_GRANT_TYPE": ErrorSpec(
+        "UNSUPPORTED_GRANT_TYPE",
+        400,
+        "There is no such grant_type.",
+        "Use authorization_code, client_credentials or refresh_token.",
+    ),
+    "UNSUPPORTED_RESPONSE_TYPE": ErrorSpec(
+        "UNSUPPORTED_RESPONSE_TYPE", 400, "There is no such response_type.", "Use code."
+    ),
+    "UNSUPPORTED_TOKEN_TYPE": ErrorSpec(
+        "UNSUPPORTED_TOKEN_TYPE",
+        400,
+        "There is no such token_type_hint.",
+        "Use access_token or refresh_token, or leave it out.",
+    ),
+    "INVALID_CLIENT": ErrorSpec(
+        "INVALID_CLIENT",
+        401,
+        "There is no approved application of this name, or its secret is wrong.",
+        "Compare client_id and client_secret with what its registration showed, and see that it is approved.",
+    ),
     "UNAUTHORIZED": ErrorSpec(
         "UNAUTHORIZED",
         401,
@@ -126,6 +182,21 @@ ERRORS: dict[str, ErrorSpec] = {
         "Use the key that came after it, or make a new one.",
     ),
     "API_KEY_REVOKED": ErrorSpec("API_KEY_REVOKED", 401, "The API key was revoked.", "Make a new one."),
+    "TOKEN_INVALID": ErrorSpec(
+        "TOKEN_INVALID",
+        401,
+        "The access token is not one of this server's.",
+        "Send the access_token as POST /api/oauth/token answered it.",
+    ),
+    "TOKEN_EXPIRED": ErrorSpec(
+        "TOKEN_EXPIRED", 401, "The time of the access token is over.", "Get a new one with the refresh token."
+    ),
+    "TOKEN_REVOKED": ErrorSpec(
+        "TOKEN_REVOKED",
+        401,
+        "The access token was revoked, or its application or user may do nothing any more.",
+        "Ask for a new one.",
+    ),
     "FORBIDDEN": ErrorSpec(
         "FORBIDDEN", 403, "This is not allowed for you.", "Ask an administrator for access."
     ),

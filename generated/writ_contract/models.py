@@ -128,6 +128,28 @@ class ApplicationSettings(TypedDict, closed=True):
 ApprovalStatus: TypeAlias = Literal["pending", "approved", "rejected", "suspended"]
 
 
+class AuthorizationServer(TypedDict, closed=True):
+    """
+    The metadata of RFC 8414, section 2.
+    """
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    revocation_endpoint: str
+    introspection_endpoint: str
+    jwks_uri: str
+    scopes_supported: list[str]
+    response_types_supported: list[str]
+    response_modes_supported: list[str]
+    grant_types_supported: list[str]
+    code_challenge_methods_supported: list[str]
+    token_endpoint_auth_methods_supported: list[str]
+    revocation_endpoint_auth_methods_supported: list[str]
+    introspection_endpoint_auth_methods_supported: list[str]
+    service_documentation: str
+
+
 class Backup(TypedDict, closed=True):
     """
     A state of an environment, kept as an archive.
@@ -169,6 +191,21 @@ class CacheSettings(TypedDict, closed=True):
 
     fastcgi_cache_enabled: NotRequired[bool]
     redis_cache_enabled: NotRequired[bool]
+
+
+class Consent(TypedDict, extra_items=str):
+    """
+    The user's decision, with what the page was asked with.
+    """
+
+    decision: Literal["allow", "deny"]
+    response_type: str
+    client_id: str
+    redirect_uri: NotRequired[str]
+    scope: NotRequired[str]
+    state: NotRequired[str]
+    code_challenge: NotRequired[str]
+    code_challenge_method: NotRequired[str]
 
 
 class Credential(TypedDict, closed=True):
@@ -428,6 +465,16 @@ class JobStep(TypedDict, closed=True):
 JobStepStatus: TypeAlias = Literal["pending", "running", "succeeded", "failed", "undone", "cancelled"]
 
 
+class Key(TypedDict, closed=True):
+    kty: Literal["EC"]
+    crv: Literal["P-256"]
+    x: str
+    y: str
+    kid: str
+    use: Literal["sig"]
+    alg: Literal["ES256"]
+
+
 KeyScope: TypeAlias = Literal[
     "content.write",
     "export.run",
@@ -447,6 +494,14 @@ KeyScope: TypeAlias = Literal[
     "users.read",
     "users.write",
 ]
+
+
+class KeySet(TypedDict, closed=True):
+    """
+    A JWK set (RFC 7517).
+    """
+
+    keys: list[Key]
 
 
 class MagicLogin(TypedDict, closed=True):
@@ -550,6 +605,49 @@ class NewUser(TypedDict, closed=True):
     name: NotRequired[str | None]
     role: Role
     password: NotRequired[str]
+
+
+class OAuthDone(TypedDict, closed=True):
+    """
+    Nothing is to be told.
+    """
+
+
+class OAuthError(TypedDict, closed=True):
+    """
+    A refusal as OAuth clients read it (RFC 6749, section 5.2), with what every refusal of this API says beside it.
+    """
+
+    error: Literal[
+        "invalid_request",
+        "invalid_client",
+        "invalid_grant",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "unsupported_response_type",
+        "unsupported_token_type",
+        "invalid_scope",
+        "access_denied",
+        "server_error",
+        "temporarily_unavailable",
+    ]
+    error_description: str
+    code: str
+    message: str
+    request_id: str
+    errors: list[FieldError]
+
+
+class OAuthTokens(TypedDict, closed=True):
+    """
+    An access token, and a refresh token where the application may have one.
+    """
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    refresh_token: NotRequired[str]
+    scope: str
 
 
 OptionalPromotionPreset: TypeAlias = Literal["full", "code", "content"] | None
@@ -740,6 +838,50 @@ class Success(TypedDict, closed=True):
     """
 
     success: Literal[True]
+
+
+class TokenQuery(TypedDict, extra_items=str):
+    """
+    The token that is meant, and who asks.
+    """
+
+    token: NotRequired[str]
+    token_type_hint: NotRequired[str]
+    client_id: NotRequired[str]
+    client_secret: NotRequired[str]
+
+
+class TokenRequest(TypedDict, extra_items=str):
+    """
+    What an application asks for; which fields it needs depends on grant_type.
+    """
+
+    grant_type: NotRequired[str]
+    client_id: NotRequired[str]
+    client_secret: NotRequired[str]
+    code: NotRequired[str]
+    redirect_uri: NotRequired[str]
+    code_verifier: NotRequired[str]
+    refresh_token: NotRequired[str]
+    scope: NotRequired[str]
+
+
+class TokenState(TypedDict, closed=True):
+    """
+    What a token is good for; nothing but active for one that is good for nothing.
+    """
+
+    active: bool
+    client_id: NotRequired[str]
+    scope: NotRequired[str]
+    token_type: NotRequired[Literal["Bearer", "refresh_token"]]
+    username: NotRequired[str]
+    sub: NotRequired[str]
+    exp: NotRequired[int]
+    iat: NotRequired[int]
+    iss: NotRequired[str]
+    aud: NotRequired[str]
+    jti: NotRequired[str]
 
 
 class UpdateOrder(TypedDict, closed=True):

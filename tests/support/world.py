@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from joserfc import jwt
+from joserfc.jwk import ECKey
 from redis import Redis
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -30,7 +32,13 @@ from sqlalchemy.orm import Session
 import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
 from writ.access.key_text import hash_key, make_key
 from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, LoginSession, Organization, User
-from writ.access.oauth.models import DeveloperApplication
+from writ.access.oauth.models import (
+    DeveloperApplication,
+    OAuthCode,
+    OAuthGrant,
+    OAuthKey,
+    OAuthRefreshToken,
+)
 from writ.access.oauth.secrets import hash_secret
 from writ.access.roles import ROLES, SCOPES_OF_PRESET
 from writ.access.sessions import TOKEN_PREFIX, hash_token
@@ -77,6 +85,20 @@ APPLICATION, PENDING_APPLICATION, DESK_APPLICATION = (
     UUID(f"01890000-0000-7000-8000-0000000000a{n}") for n in (1, 2, 3)
 )
 CLIENT_SECRET = "writ_cs_Example0fASecretThatIsNobodys00000000000000"
+REFRESH_TOKEN = "writ_rt_Example0fATokenThatIsNobodys00000000000000"
+CODE = "writ_ac_Example0fACodeThatIsNobodys000000000000000"
+CODE_CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+GRANT, REVOKED_GRANT = known_id(93), known_id(94)
+SIGNING_KEY = ECKey.generate_key("P-256", {"kid": "known", "use": "sig", "alg": "ES256"}, private=True)
+
+
+def signed_token(grant_id: UUID, seconds: int, scopes: str = "hosting.read") -> str:
+    """An access token of the world's own key, good for so many seconds from now."""
+    claims = {"iss": "x", "exp": int(time.time()) + seconds, "grant": str(grant_id), "scope": scopes}
+    return jwt.encode({"alg": "ES256", "typ": "at+jwt", "kid": "known"}, claims, SIGNING_KEY)
+
+
+EXPIRED_TOKEN, REVOKED_TOKEN = signed_token(GRANT, -1), signed_token(REVOKED_GRANT, 86400)
 OTHER_ORGANIZATION, FOREIGN_USER = known_id(91), known_id(92)
 USER_OF_ROLE = {"creator": USER, "admin": known_id(83), "reviewer": known_id(84), "viewer": known_id(85)}
 SESSION_TOKENS = {role: TOKEN_PREFIX + secrets.token_urlsafe(32) for role in USER_OF_ROLE}
@@ -182,6 +204,7 @@ class World:
         self._add_keys()
         self._add_people()
         self._add_applications()
+        self._add_tokens()
 
     def close(self) -> None:
         """Give the connections back."""
@@ -402,6 +425,35 @@ class World:
                         **values,
                     )
                 )
+
+    def _add_tokens(self) -> None:
+        moment = now()
+        ahead = moment + timedelta(days=1)
+        scopes = ["hosting.read", "jobs.read"]
+        common = {"application_id": APPLICATION, "user_id": USER, "scopes": scopes, "expires_at": ahead}
+        with self.store.begin() as session:
+            session.add(
+                OAuthKey(
+                    kid="known",
+                    public_key=SIGNING_KEY.as_dict(private=False),
+                    private_key="nobody can open it",
+                    retired_at=moment,
+                )
+            )
+            session.add(OAuthGrant(id=GRANT, **common))
+            session.add(OAuthGrant(id=REVOKED_GRANT, revoked_at=moment, **common))
+            session.flush()
+            session.add(
+                OAuthRefreshToken(token_hash=hash_secret(REFRESH_TOKEN), grant_id=GRANT, expires_at=ahead)
+            )
+            session.add(
+                OAuthCode(
+                    code_hash=hash_secret(CODE),
+                    redirect_uri="https://planner.example.com/callback",
+                    code_challenge=CODE_CHALLENGE,
+                    **common,
+                )
+            )
 
     def _add_user(
         self,

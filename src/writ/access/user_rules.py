@@ -28,6 +28,7 @@ from writ_contract.errors import (
 from writ.access.key_rules import organization_of
 from writ.access.login import Proof
 from writ.access.models import User
+from writ.access.oauth.grants import revoke_grants_of
 from writ.access.passwords import hash_password, normalise_email
 from writ.access.roles import SCOPES_OF_ROLE, rank
 from writ.access.sessions import revoke_sessions_of
@@ -84,7 +85,7 @@ def replace_user(session: Session, actor: Actor, user_id: UUID, body: Mapping[st
     user.role, user.status = role, status
     _flush(session)
     if ends:
-        revoke_sessions_of(session, user.id)
+        _end(session, user.id)
     _tell(session, user, "user.deactivated" if ends else "user.updated")
 
 
@@ -99,7 +100,7 @@ def deactivate_user(session: Session, actor: Actor, user_id: UUID) -> None:
     if user.status == "active":
         user.status = "inactive"
         session.flush()
-        revoke_sessions_of(session, user.id)
+        _end(session, user.id)
         _tell(session, user, "user.deactivated")
 
 
@@ -159,6 +160,11 @@ def _keep_an_owner(session: Session, user: User) -> None:
     )
     if session.scalars(owners.order_by(User.id).with_for_update()).all() == [user.id]:
         raise Refusal(LAST_OWNER)
+
+
+def _end(session: Session, user_id: UUID) -> None:
+    revoke_sessions_of(session, user_id)
+    revoke_grants_of(session, user_id)
 
 
 def _flush(session: Session) -> None:

@@ -31,7 +31,7 @@ REQUIRED_FIELDS = (
 class Operation:
     """One operation: its place, its handler, and everything that is checked for it.
 
-    `once` says that it takes an Idempotency-Key.
+    `once` says that it takes an Idempotency-Key, `errors_oauth` that OAuth clients read its refusals.
     """
 
     id: str
@@ -42,6 +42,7 @@ class Operation:
     rate_class: str
     needs_credential: bool
     errors_lower: bool
+    errors_oauth: bool
     once: bool
     path_rules: tuple[ParameterRule, ...]
     query_rules: dict[str, ParameterRule]
@@ -138,6 +139,7 @@ def _compile(
         rate_class=raw["x-rate-class"],
         needs_credential=bool(security) and {} not in security,
         errors_lower=case == "lower",
+        errors_oauth=raw.get("x-error-shape") == "oauth",
         once=any(r.place == "header" and r.name == "idempotency-key" for r in rules),
         path_rules=tuple(by_name[n] for n in names),
         query_rules={r.name: r for r in rules if r.place == "query"},

@@ -423,6 +423,11 @@ def has_no_json(operation: Operation) -> bool:
     return all(media != "application/json" for _, media, _ in operation.bodies())
 
 
+def only_redirects(operation: Operation) -> bool:
+    """There is no content whose type could be refused."""
+    return operation.success == 303
+
+
 def never(operation: Operation) -> bool:
     return False
 
@@ -450,7 +455,7 @@ GENERAL: dict[str, tuple[str, Callable[[Scene, Operation], Any], Callable[[Opera
     "key of no scope": ("AUTH_SCOPE_MISSING", with_key(KEY_OF_NOTHING), asks_for_no_scope),
     "key instead of a login": ("FORBIDDEN", key_of_nobody, takes_keys),
     "foreign origin": ("ORIGIN_NOT_ALLOWED", foreign_origin, is_safe),
-    "wrong accept": ("NOT_ACCEPTABLE", wrong_accept, never),
+    "wrong accept": ("NOT_ACCEPTABLE", wrong_accept, only_redirects),
     "unknown parameter": ("VALIDATION_ERROR", unknown_parameter, never),
     "broken query": ("MALFORMED_REQUEST", broken_query, never),
     "wrong media type": ("UNSUPPORTED_FORMAT", wrong_media, has_no_body),

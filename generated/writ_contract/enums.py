@@ -13,6 +13,8 @@ class KeyScope(StrEnum):
     """
 
     _ = "*"
+    APPLICATIONS_READ = "applications.read"
+    APPLICATIONS_WRITE = "applications.write"
     AUDIT_READ = "audit.read"
     CONTENT_WRITE = "content.write"
     EVENTS_READ = "events.read"
@@ -33,6 +35,8 @@ class KeyScope(StrEnum):
     NOTIFICATIONS_WRITE = "notifications.write"
     SNAPSHOT_MANAGE = "snapshot.manage"
     USAGE_READ = "usage.read"
+    USERS_READ = "users.read"
+    USERS_WRITE = "users.write"
     WEBHOOKS_READ = "webhooks.read"
     WEBHOOKS_WRITE = "webhooks.write"
 
@@ -125,6 +129,50 @@ class DisabledReason(StrEnum):
     REQUESTED = "requested"
     GONE = "gone"
     FAILING = "failing"
+
+
+class Role(StrEnum):
+    """What a user may do; each role may do at least what the one after it may."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    CREATOR = "creator"
+    REVIEWER = "reviewer"
+    VIEWER = "viewer"
+
+
+class UserStatus(StrEnum):
+    """Whether the user can do anything; an inactive one cannot."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+
+
+class ApprovalStatus(StrEnum):
+    """Whether the application may ask for tokens; only an approved one may."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    SUSPENDED = "suspended"
+
+
+class ApiTier(StrEnum):
+    """The tier that the application's calls are counted in; standard unless said otherwise."""
+
+    STANDARD = "standard"
+    PREMIUM = "premium"
+    ENTERPRISE = "enterprise"
+
+
+class GrantType(StrEnum):
+    """authorization_code asks a person and acts for them, refresh_token goes on without asking again,
+    client_credentials acts for the application itself.
+    """
+
+    AUTHORIZATION_CODE = "authorization_code"
+    CLIENT_CREDENTIALS = "client_credentials"
+    REFRESH_TOKEN = "refresh_token"
 
 
 class SiteStatus(StrEnum):

@@ -17,6 +17,14 @@ class ErrorSpec:
 
 
 MALFORMED_REQUEST = "MALFORMED_REQUEST"
+INVALID_REQUEST = "INVALID_REQUEST"
+INVALID_GRANT = "INVALID_GRANT"
+INVALID_SCOPE = "INVALID_SCOPE"
+UNAUTHORIZED_CLIENT = "UNAUTHORIZED_CLIENT"
+UNSUPPORTED_GRANT_TYPE = "UNSUPPORTED_GRANT_TYPE"
+UNSUPPORTED_RESPONSE_TYPE = "UNSUPPORTED_RESPONSE_TYPE"
+UNSUPPORTED_TOKEN_TYPE = "UNSUPPORTED_TOKEN_TYPE"
+INVALID_CLIENT = "INVALID_CLIENT"
 UNAUTHORIZED = "UNAUTHORIZED"
 INVALID_CREDENTIALS = "INVALID_CREDENTIALS"
 API_KEY_INVALID = "API_KEY_INVALID"
@@ -25,10 +33,14 @@ API_KEY_REVOKED = "API_KEY_REVOKED"
 SIGNATURE_REQUIRED = "SIGNATURE_REQUIRED"
 SIGNATURE_INVALID = "SIGNATURE_INVALID"
 SIGNATURE_REPLAYED = "SIGNATURE_REPLAYED"
+TOKEN_INVALID = "TOKEN_INVALID"
+TOKEN_EXPIRED = "TOKEN_EXPIRED"
+TOKEN_REVOKED = "TOKEN_REVOKED"
 FORBIDDEN = "FORBIDDEN"
 AUTH_SCOPE_MISSING = "AUTH_SCOPE_MISSING"
 ORIGIN_NOT_ALLOWED = "ORIGIN_NOT_ALLOWED"
 ADDRESS_NOT_ALLOWED = "ADDRESS_NOT_ALLOWED"
+ROLE_TOO_HIGH = "ROLE_TOO_HIGH"
 NOT_FOUND = "NOT_FOUND"
 SITE_NOT_FOUND = "SITE_NOT_FOUND"
 ENVIRONMENT_NOT_FOUND = "ENVIRONMENT_NOT_FOUND"
@@ -42,6 +54,8 @@ RATE_POLICY_NOT_FOUND = "RATE_POLICY_NOT_FOUND"
 AUDIT_ENTRY_NOT_FOUND = "AUDIT_ENTRY_NOT_FOUND"
 WEBHOOK_NOT_FOUND = "WEBHOOK_NOT_FOUND"
 DELIVERY_NOT_FOUND = "DELIVERY_NOT_FOUND"
+USER_NOT_FOUND = "USER_NOT_FOUND"
+APPLICATION_NOT_FOUND = "APPLICATION_NOT_FOUND"
 METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
 NOT_ACCEPTABLE = "NOT_ACCEPTABLE"
 SITE_SLUG_TAKEN = "SITE_SLUG_TAKEN"
@@ -68,6 +82,10 @@ RATE_POLICY_EXISTS = "RATE_POLICY_EXISTS"
 IDEMPOTENCY_IN_PROGRESS = "IDEMPOTENCY_IN_PROGRESS"
 WEBHOOK_NOT_ACTIVE = "WEBHOOK_NOT_ACTIVE"
 DELIVERY_NOT_REPLAYABLE = "DELIVERY_NOT_REPLAYABLE"
+EMAIL_TAKEN = "EMAIL_TAKEN"
+LAST_OWNER = "LAST_OWNER"
+APPLICATION_WRONG_STATUS = "APPLICATION_WRONG_STATUS"
+APPLICATION_HAS_NO_SECRET = "APPLICATION_HAS_NO_SECRET"
 PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
 FILE_TOO_LARGE = "FILE_TOO_LARGE"
 UNSUPPORTED_FORMAT = "UNSUPPORTED_FORMAT"
@@ -114,6 +132,51 @@ ERRORS: dict[str, ErrorSpec] = {
         "The request could not be read.",
         "Send well-formed UTF-8 JSON without duplicate keys, NaN or Infinity, and check the query string and the headers.",
     ),
+    "INVALID_REQUEST": ErrorSpec(
+        "INVALID_REQUEST",
+        400,
+        "The OAuth request lacks something, or has it wrong.",
+        "Compare it with the contract.",
+    ),
+    "INVALID_GRANT": ErrorSpec(
+        "INVALID_GRANT",
+        400,
+        "The code or the token is wrong, expired, used, revoked or not yours.",
+        "Ask the user again.",
+    ),
+    "INVALID_SCOPE": ErrorSpec(
+        "INVALID_SCOPE",
+        400,
+        "The application may not have one of these scopes.",
+        "Ask for scopes that it was registered with.",
+    ),
+    "UNAUTHORIZED_CLIENT": ErrorSpec(
+        "UNAUTHORIZED_CLIENT",
+        400,
+        "The application was not registered for this way of asking.",
+        "Add it to its grant_types.",
+    ),
+    "UNSUPPORTED_GRANT_TYPE": ErrorSpec(
+        "UNSUPPORTED_GRANT_TYPE",
+        400,
+        "There is no such grant_type.",
+        "Use authorization_code, client_credentials or refresh_token.",
+    ),
+    "UNSUPPORTED_RESPONSE_TYPE": ErrorSpec(
+        "UNSUPPORTED_RESPONSE_TYPE", 400, "There is no such response_type.", "Use code."
+    ),
+    "UNSUPPORTED_TOKEN_TYPE": ErrorSpec(
+        "UNSUPPORTED_TOKEN_TYPE",
+        400,
+        "There is no such token_type_hint.",
+        "Use access_token or refresh_token, or leave it out.",
+    ),
+    "INVALID_CLIENT": ErrorSpec(
+        "INVALID_CLIENT",
+        401,
+        "There is no approved application of this name, or its secret is wrong.",
+        "Compare client_id and client_secret with what its registration showed, and see that it is approved.",
+    ),
     "UNAUTHORIZED": ErrorSpec(
         "UNAUTHORIZED",
         401,
@@ -157,6 +220,21 @@ ERRORS: dict[str, ErrorSpec] = {
         "A request with this signature came before.",
         "Sign each request anew, with a nonce of its own.",
     ),
+    "TOKEN_INVALID": ErrorSpec(
+        "TOKEN_INVALID",
+        401,
+        "The access token is not one of this server's.",
+        "Send the access_token as POST /api/oauth/token answered it.",
+    ),
+    "TOKEN_EXPIRED": ErrorSpec(
+        "TOKEN_EXPIRED", 401, "The time of the access token is over.", "Get a new one with the refresh token."
+    ),
+    "TOKEN_REVOKED": ErrorSpec(
+        "TOKEN_REVOKED",
+        401,
+        "The access token was revoked, or its application or user may do nothing any more.",
+        "Ask for a new one.",
+    ),
     "FORBIDDEN": ErrorSpec(
         "FORBIDDEN", 403, "This is not allowed for you.", "Ask an administrator for access."
     ),
@@ -177,6 +255,12 @@ ERRORS: dict[str, ErrorSpec] = {
         403,
         "The API key may not be used from this address.",
         "Call from a network on the key's ip_allowlist, or have the address added to it.",
+    ),
+    "ROLE_TOO_HIGH": ErrorSpec(
+        "ROLE_TOO_HIGH",
+        403,
+        "A role above your own cannot be given, changed or taken away.",
+        "Ask somebody who has that role.",
     ),
     "NOT_FOUND": ErrorSpec(
         "NOT_FOUND",
@@ -249,6 +333,15 @@ ERRORS: dict[str, ErrorSpec] = {
         404,
         "The webhook has no delivery with this id.",
         "List its deliveries with GET /api/v1/webhooks/{id}/deliveries.",
+    ),
+    "USER_NOT_FOUND": ErrorSpec(
+        "USER_NOT_FOUND", 404, "There is no user with this id.", "List the users with GET /api/v1/users."
+    ),
+    "APPLICATION_NOT_FOUND": ErrorSpec(
+        "APPLICATION_NOT_FOUND",
+        404,
+        "There is no application with this id.",
+        "List the applications with GET /api/v1/applications.",
     ),
     "METHOD_NOT_ALLOWED": ErrorSpec(
         "METHOD_NOT_ALLOWED",
@@ -387,6 +480,27 @@ ERRORS: dict[str, ErrorSpec] = {
         409,
         "The event of the delivery is no longer kept.",
         "Read what it was about by the API.",
+    ),
+    "EMAIL_TAKEN": ErrorSpec(
+        "EMAIL_TAKEN", 409, "Another user has this e-mail address.", "Choose another one."
+    ),
+    "LAST_OWNER": ErrorSpec(
+        "LAST_OWNER",
+        409,
+        "The last active owner cannot be removed or get another role.",
+        "Make somebody else an owner first.",
+    ),
+    "APPLICATION_WRONG_STATUS": ErrorSpec(
+        "APPLICATION_WRONG_STATUS",
+        409,
+        "The approval status of the application does not allow this.",
+        "Get the application to see its approval_status.",
+    ),
+    "APPLICATION_HAS_NO_SECRET": ErrorSpec(
+        "APPLICATION_HAS_NO_SECRET",
+        409,
+        "The application keeps no secret, so there is none to replace.",
+        "Register another application with is_confidential if it can keep one.",
     ),
     "PAYLOAD_TOO_LARGE": ErrorSpec(
         "PAYLOAD_TOO_LARGE",

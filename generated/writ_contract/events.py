@@ -8,6 +8,13 @@ API_KEY_DELETED = "api_key.deleted"
 API_KEY_REVOKED = "api_key.revoked"
 API_KEY_ROTATED = "api_key.rotated"
 API_KEY_UPDATED = "api_key.updated"
+APPLICATION_APPROVED = "application.approved"
+APPLICATION_DELETED = "application.deleted"
+APPLICATION_REGISTERED = "application.registered"
+APPLICATION_REJECTED = "application.rejected"
+APPLICATION_SECRET_ROTATED = "application.secret_rotated"
+APPLICATION_SUSPENDED = "application.suspended"
+APPLICATION_UPDATED = "application.updated"
 BACKUP_COMPLETED = "backup.completed"
 BACKUP_DELETED = "backup.deleted"
 DOMAIN_ADDED = "domain.added"
@@ -31,6 +38,9 @@ SITE_CREATED = "site.created"
 SITE_DELETED = "site.deleted"
 SITE_IMPORTED = "site.imported"
 UPLOAD_CREATED = "upload.created"
+USER_CREATED = "user.created"
+USER_DEACTIVATED = "user.deactivated"
+USER_UPDATED = "user.updated"
 WEBHOOK_DISABLED = "webhook.disabled"
 
 ALL_EVENTS: frozenset[str] = frozenset(
@@ -40,6 +50,13 @@ ALL_EVENTS: frozenset[str] = frozenset(
         API_KEY_REVOKED,
         API_KEY_ROTATED,
         API_KEY_UPDATED,
+        APPLICATION_APPROVED,
+        APPLICATION_DELETED,
+        APPLICATION_REGISTERED,
+        APPLICATION_REJECTED,
+        APPLICATION_SECRET_ROTATED,
+        APPLICATION_SUSPENDED,
+        APPLICATION_UPDATED,
         BACKUP_COMPLETED,
         BACKUP_DELETED,
         DOMAIN_ADDED,
@@ -63,6 +80,9 @@ ALL_EVENTS: frozenset[str] = frozenset(
         SITE_DELETED,
         SITE_IMPORTED,
         UPLOAD_CREATED,
+        USER_CREATED,
+        USER_DEACTIVATED,
+        USER_UPDATED,
         WEBHOOK_DISABLED,
     ]
 )

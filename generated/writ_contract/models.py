@@ -83,6 +83,60 @@ class ApiKeySettings(TypedDict, closed=True):
 ApiKeyType: TypeAlias = Literal["standard", "premium", "enterprise"]
 
 
+ApiTier: TypeAlias = Literal["standard", "premium", "enterprise"]
+
+
+class Application(TypedDict, closed=True):
+    """
+    What is known of an application, but not its secret.
+    """
+
+    id: str
+    organization_id: str
+    application_name: str
+    application_description: str | None
+    application_url: str | None
+    contact_email: str
+    api_tier: ApiTier
+    approval_status: ApprovalStatus
+    approved_by: str | None
+    approved_at: str | None
+    client_id: str
+    is_confidential: bool
+    redirect_uris: list[str]
+    scopes: list[str]
+    grant_types: list[GrantType]
+    created_by: str
+    created_at: str
+
+
+class ApplicationList(TypedDict, closed=True):
+    """
+    A page of applications.
+    """
+
+    data: list[Application]
+    pagination: Pagination
+
+
+class ApplicationSettings(TypedDict, closed=True):
+    """
+    All that can be set of an application.
+    """
+
+    application_name: str
+    application_description: NotRequired[str | None]
+    application_url: NotRequired[str | None]
+    contact_email: str
+    api_tier: NotRequired[ApiTier]
+    redirect_uris: NotRequired[list[RedirectUri]]
+    scopes: list[KeyScope]
+    grant_types: list[GrantType]
+
+
+ApprovalStatus: TypeAlias = Literal["pending", "approved", "rejected", "suspended"]
+
+
 class AuditEntry(TypedDict, closed=True):
     """
     One call of the API.
@@ -118,6 +172,28 @@ class AuditLog(TypedDict, closed=True):
 
     data: list[AuditEntry]
     pagination: Pagination
+
+
+class AuthorizationServer(TypedDict, closed=True):
+    """
+    The metadata of RFC 8414, section 2.
+    """
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    revocation_endpoint: str
+    introspection_endpoint: str
+    jwks_uri: str
+    scopes_supported: list[str]
+    response_types_supported: list[str]
+    response_modes_supported: list[str]
+    grant_types_supported: list[str]
+    code_challenge_methods_supported: list[str]
+    token_endpoint_auth_methods_supported: list[str]
+    revocation_endpoint_auth_methods_supported: list[str]
+    introspection_endpoint_auth_methods_supported: list[str]
+    service_documentation: str
 
 
 class Backup(TypedDict, closed=True):
@@ -163,6 +239,32 @@ class CacheSettings(TypedDict, closed=True):
     redis_cache_enabled: NotRequired[bool]
 
 
+class Consent(TypedDict, extra_items=str):
+    """
+    The user's decision, with what the page was asked with.
+    """
+
+    decision: Literal["allow", "deny"]
+    response_type: str
+    client_id: str
+    redirect_uri: NotRequired[str]
+    scope: NotRequired[str]
+    state: NotRequired[str]
+    code_challenge: NotRequired[str]
+    code_challenge_method: NotRequired[str]
+
+
+class Credential(TypedDict, closed=True):
+    """
+    What the request was authenticated with.
+    """
+
+    kind: Literal["session", "key", "token"]
+    scopes: list[str]
+    key_id: str | None
+    application_id: str | None
+
+
 class Credentials(TypedDict, closed=True):
     """
     Who wants to log in.
@@ -170,6 +272,22 @@ class Credentials(TypedDict, closed=True):
 
     email: str
     password: str
+
+
+class CurrentUser(TypedDict, closed=True):
+    """
+    Who calls, and with what.
+    """
+
+    id: str
+    email: str
+    name: str | None
+    role: Role
+    status: UserStatus
+    created_at: str
+    updated_at: str
+    organization_id: str
+    credential: Credential
 
 
 class Delivery(TypedDict, closed=True):
@@ -424,6 +542,9 @@ class FieldError(TypedDict, closed=True):
     message: str
 
 
+GrantType: TypeAlias = Literal["authorization_code", "client_credentials", "refresh_token"]
+
+
 class ImportOrder(TypedDict, closed=True):
     """
     What to import.
@@ -534,6 +655,16 @@ class JobStep(TypedDict, closed=True):
 JobStepStatus: TypeAlias = Literal["pending", "running", "succeeded", "failed", "undone", "cancelled"]
 
 
+class Key(TypedDict, closed=True):
+    kty: Literal["EC"]
+    crv: Literal["P-256"]
+    x: str
+    y: str
+    kid: str
+    use: Literal["sig"]
+    alg: Literal["ES256"]
+
+
 KeyEndpoints: TypeAlias = dict[str, bool]
 """
 Operations by their method and their path as the contract writes it, such as GET /sites/{id}. What is false the key may not do, whatever its scopes are; what is true changes nothing.
@@ -553,6 +684,8 @@ class KeyRateLimits(TypedDict, closed=True):
 
 KeyScope: TypeAlias = Literal[
     "*",
+    "applications.read",
+    "applications.write",
     "audit.read",
     "content.write",
     "events.read",
@@ -573,9 +706,19 @@ KeyScope: TypeAlias = Literal[
     "notifications.write",
     "snapshot.manage",
     "usage.read",
+    "users.read",
+    "users.write",
     "webhooks.read",
     "webhooks.write",
 ]
+
+
+class KeySet(TypedDict, closed=True):
+    """
+    A JWK set (RFC 7517).
+    """
+
+    keys: list[Key]
 
 
 class MagicLogin(TypedDict, closed=True):
@@ -620,6 +763,22 @@ class NewApiKey(TypedDict, closed=True):
     require_signature: NotRequired[bool]
 
 
+class NewApplication(TypedDict, closed=True):
+    """
+    An application to be registered.
+    """
+
+    application_name: str
+    application_description: NotRequired[str | None]
+    application_url: NotRequired[str | None]
+    contact_email: str
+    api_tier: NotRequired[ApiTier]
+    redirect_uris: NotRequired[list[RedirectUri]]
+    scopes: list[KeyScope]
+    grant_types: list[GrantType]
+    is_confidential: NotRequired[bool]
+
+
 class NewBackup(TypedDict, closed=True):
     """
     What to back up.
@@ -656,6 +815,17 @@ class NewSite(TypedDict, closed=True):
     name: str
     slug: str
     repository_url: NotRequired[str | None]
+
+
+class NewUser(TypedDict, closed=True):
+    """
+    A user to be made.
+    """
+
+    email: str
+    name: NotRequired[str | None]
+    role: Role
+    password: NotRequired[str]
 
 
 class NewWebhook(TypedDict, closed=True):
@@ -710,6 +880,49 @@ class NotificationsRead(TypedDict, closed=True):
     marked: int
 
 
+class OAuthDone(TypedDict, closed=True):
+    """
+    Nothing is to be told.
+    """
+
+
+class OAuthError(TypedDict, closed=True):
+    """
+    A refusal as OAuth clients read it (RFC 6749, section 5.2), with what every refusal of this API says beside it.
+    """
+
+    error: Literal[
+        "invalid_request",
+        "invalid_client",
+        "invalid_grant",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "unsupported_response_type",
+        "unsupported_token_type",
+        "invalid_scope",
+        "access_denied",
+        "server_error",
+        "temporarily_unavailable",
+    ]
+    error_description: str
+    code: str
+    message: str
+    request_id: str
+    errors: list[FieldError]
+
+
+class OAuthTokens(TypedDict, closed=True):
+    """
+    An access token, and a refresh token where the application may have one.
+    """
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    refresh_token: NotRequired[str]
+    scope: str
+
+
 OptionalPromotionPreset: TypeAlias = Literal["full", "code", "content"] | None
 
 
@@ -720,6 +933,15 @@ class Pagination(TypedDict, closed=True):
 
     limit: int
     next_cursor: str | None
+
+
+class PasswordChange(TypedDict, closed=True):
+    """
+    The old and the new password.
+    """
+
+    old_password: str
+    new_password: str
 
 
 class PromoteOrder(TypedDict, closed=True):
@@ -841,6 +1063,9 @@ RateTier: TypeAlias = Literal["*", "standard", "premium", "enterprise"]
 RateWindow: TypeAlias = str | int
 
 
+RedirectUri: TypeAlias = str
+
+
 class Release(TypedDict, closed=True):
     """
     One version of the files of an environment, whole and unchanging.
@@ -895,6 +1120,9 @@ class RetryPolicy(TypedDict, closed=True):
     max_seconds: NotRequired[int]
 
 
+Role: TypeAlias = Literal["owner", "admin", "creator", "reviewer", "viewer"]
+
+
 class RollbackOrder(TypedDict, closed=True):
     """
     Which release to go back to.
@@ -930,6 +1158,46 @@ class ShownApiKey(TypedDict, closed=True):
     revoked_at: str | None
     created_by: str
     created_at: str
+
+
+class ShownApplication(TypedDict, closed=True):
+    """
+    An application and its secret.
+    """
+
+    id: str
+    organization_id: str
+    application_name: str
+    application_description: str | None
+    application_url: str | None
+    contact_email: str
+    api_tier: ApiTier
+    approval_status: ApprovalStatus
+    approved_by: str | None
+    approved_at: str | None
+    client_id: str
+    is_confidential: bool
+    redirect_uris: list[str]
+    scopes: list[str]
+    grant_types: list[GrantType]
+    created_by: str
+    created_at: str
+    client_secret: str | None
+
+
+class ShownUser(TypedDict, closed=True):
+    """
+    A user, and a password that was made for them.
+    """
+
+    id: str
+    email: str
+    name: str | None
+    role: Role
+    status: UserStatus
+    created_at: str
+    updated_at: str
+    password: str | None
 
 
 class ShownWebhook(TypedDict, closed=True):
@@ -1000,6 +1268,50 @@ class Success(TypedDict, closed=True):
     """
 
     success: Literal[True]
+
+
+class TokenQuery(TypedDict, extra_items=str):
+    """
+    The token that is meant, and who asks.
+    """
+
+    token: NotRequired[str]
+    token_type_hint: NotRequired[str]
+    client_id: NotRequired[str]
+    client_secret: NotRequired[str]
+
+
+class TokenRequest(TypedDict, extra_items=str):
+    """
+    What an application asks for; which fields it needs depends on grant_type.
+    """
+
+    grant_type: NotRequired[str]
+    client_id: NotRequired[str]
+    client_secret: NotRequired[str]
+    code: NotRequired[str]
+    redirect_uri: NotRequired[str]
+    code_verifier: NotRequired[str]
+    refresh_token: NotRequired[str]
+    scope: NotRequired[str]
+
+
+class TokenState(TypedDict, closed=True):
+    """
+    What a token is good for; nothing but active for one that is good for nothing.
+    """
+
+    active: bool
+    client_id: NotRequired[str]
+    scope: NotRequired[str]
+    token_type: NotRequired[Literal["Bearer", "refresh_token"]]
+    username: NotRequired[str]
+    sub: NotRequired[str]
+    exp: NotRequired[int]
+    iat: NotRequired[int]
+    iss: NotRequired[str]
+    aud: NotRequired[str]
+    jti: NotRequired[str]
 
 
 class UpdateOrder(TypedDict, closed=True):
@@ -1081,6 +1393,43 @@ UsageSummary = TypedDict(
     },
     closed=True,
 )
+
+
+class User(TypedDict, closed=True):
+    """
+    A person who can log in.
+    """
+
+    id: str
+    email: str
+    name: str | None
+    role: Role
+    status: UserStatus
+    created_at: str
+    updated_at: str
+
+
+class UserList(TypedDict, closed=True):
+    """
+    A page of users.
+    """
+
+    data: list[User]
+    pagination: Pagination
+
+
+class UserSettings(TypedDict, closed=True):
+    """
+    All that can be set of a user.
+    """
+
+    email: str
+    name: NotRequired[str | None]
+    role: Role
+    status: NotRequired[UserStatus]
+
+
+UserStatus: TypeAlias = Literal["active", "inactive"]
 
 
 class Webhook(TypedDict, closed=True):

@@ -3,6 +3,8 @@
 Written by scripts/generate from contracts/; not edited by hand.
 """
 
+APPLICATIONS_READ = "applications.read"
+APPLICATIONS_WRITE = "applications.write"
 AUDIT_READ = "audit.read"
 EVENTS_READ = "events.read"
 HOSTING_BACKUP = "hosting.backup"
@@ -20,11 +22,15 @@ LIMITS_WRITE = "limits.write"
 NOTIFICATIONS_READ = "notifications.read"
 NOTIFICATIONS_WRITE = "notifications.write"
 USAGE_READ = "usage.read"
+USERS_READ = "users.read"
+USERS_WRITE = "users.write"
 WEBHOOKS_READ = "webhooks.read"
 WEBHOOKS_WRITE = "webhooks.write"
 
 ALL_SCOPES: frozenset[str] = frozenset(
     [
+        APPLICATIONS_READ,
+        APPLICATIONS_WRITE,
         AUDIT_READ,
         EVENTS_READ,
         HOSTING_BACKUP,
@@ -42,6 +48,8 @@ ALL_SCOPES: frozenset[str] = frozenset(
         NOTIFICATIONS_READ,
         NOTIFICATIONS_WRITE,
         USAGE_READ,
+        USERS_READ,
+        USERS_WRITE,
         WEBHOOKS_READ,
         WEBHOOKS_WRITE,
     ]

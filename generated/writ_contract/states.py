@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from writ_contract.enums import (
+    ApprovalStatus,
     BackupStatus,
     DeliveryStatus,
     DomainStatus,
@@ -25,6 +26,13 @@ DELIVERY_STATUS: dict[DeliveryStatus, frozenset[DeliveryStatus]] = {
     DeliveryStatus.RETRYING: frozenset([DeliveryStatus.DELIVERED, DeliveryStatus.FAILED]),
     DeliveryStatus.DELIVERED: frozenset([]),
     DeliveryStatus.FAILED: frozenset([]),
+}
+
+APPROVAL_STATUS: dict[ApprovalStatus, frozenset[ApprovalStatus]] = {
+    ApprovalStatus.PENDING: frozenset([ApprovalStatus.APPROVED, ApprovalStatus.REJECTED]),
+    ApprovalStatus.APPROVED: frozenset([ApprovalStatus.SUSPENDED]),
+    ApprovalStatus.SUSPENDED: frozenset([ApprovalStatus.APPROVED]),
+    ApprovalStatus.REJECTED: frozenset([]),
 }
 
 SITE_STATUS: dict[SiteStatus, frozenset[SiteStatus]] = {
@@ -94,6 +102,7 @@ DOMAIN_STATUS: dict[DomainStatus, frozenset[DomainStatus]] = {
 
 TRANSITIONS: dict[type[StrEnum], Mapping[Any, frozenset[Any]]] = {
     DeliveryStatus: DELIVERY_STATUS,
+    ApprovalStatus: APPROVAL_STATUS,
     SiteStatus: SITE_STATUS,
     JobStatus: JOB_STATUS,
     JobStepStatus: JOB_STEP_STATUS,

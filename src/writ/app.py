@@ -11,6 +11,7 @@ from connexion import ConnexionMiddleware
 from connexion.resolver import Resolver
 from redis import Redis
 
+import writ.access.oauth.models
 import writ.access.rate_models
 import writ.events.models
 import writ.events.webhook_models

@@ -19,6 +19,7 @@ from writ.access import (
     sessions,
     throttle,
 )
+from writ.events.models import Event
 from writ.settings import Settings
 from writ.store.base import Base, now
 from writ.store.work import Store
@@ -35,6 +36,7 @@ TABLES = [
         models.ApiKey,
         rate_models.RatePolicy,
         rate_models.ApiRateLimit,
+        Event,
     )
 ]
 

@@ -12,6 +12,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import JSON, Boolean, Column, DateTime, Engine, Integer, MetaData, Uuid, insert, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 import writ.app
@@ -190,3 +191,45 @@ def test_keys_from_before_secrets_stay_and_get_the_limit_of_their_tier(engine: E
         assert (key.api_secret, key.previous_api_secret, key.require_signature) == (None, None, False)
         assert (key.rate_limits, key.rate_limit_per_hour) == ({}, 5000)
         assert (key.key_name, key.is_active, key.permissions) == ("K", True, {"scopes": []})
+
+
+@pytest.mark.requirement("S3-93")
+def test_the_roles_are_widened_and_sessions_and_keys_are_kept(engine: Engine) -> None:
+    upgrade(engine, "0003")
+    sqlite = engine.dialect.name == "sqlite"
+    at = "2026-02-20 00:00:00.000000" if sqlite else AT
+    with engine.begin() as connection:
+        organization = connection.execute(text("SELECT id FROM organizations")).scalar_one()
+        values = {"id": USER.hex if sqlite else USER, "at": at, "org": organization}
+        connection.execute(
+            text(
+                "INSERT INTO users (id, organization_id, email, password_hash, role, created_at, updated_at) "
+                "VALUES (:id, :org, 'ada@example.com', 'x', 'owner', :at, :at)"
+            ),
+            values,
+        )
+        connection.execute(
+            text(
+                "INSERT INTO sessions (id, user_id, token_hash, created_at, expires_at) "
+                "VALUES (:id, :id, 'h', :at, :at)"
+            ),
+            values,
+        )
+        connection.execute(
+            text(
+                "INSERT INTO api_keys (id, organization_id, key_name, api_key, mode, key_type, permissions, "
+                "ip_allowlist, rate_limit_per_hour, is_active, created_by, created_at) VALUES "
+                "(:id, :org, 'k', 'h', 'live', 'standard', '{}', '[]', 1000, true, :id, :at)"
+            ),
+            values,
+        )
+    upgrade(engine)
+    assert value(engine, "SELECT count(*) FROM sessions JOIN users ON users.id = sessions.user_id") == 1
+    assert value(engine, "SELECT count(*) FROM api_keys JOIN users ON users.id = created_by") == 1
+    assert value(engine, "SELECT status FROM users") == "active"
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE users SET role = 'viewer'"))
+    with pytest.raises(IntegrityError), engine.begin() as connection:
+        connection.execute(text("UPDATE users SET role = 'king'"))
+    if sqlite:
+        assert value(engine, "PRAGMA integrity_check") == "ok"

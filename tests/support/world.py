@@ -12,6 +12,7 @@ import importlib
 import io
 import json
 import os
+import secrets
 import tarfile
 import time
 from collections.abc import Callable, Iterator
@@ -23,16 +24,28 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from joserfc import jwt
+from joserfc.jwk import ECKey
 from redis import Redis
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
 from writ.access.key_permissions import ENDPOINTS
 from writ.access.key_secrets import make_secret, seal_secret
 from writ.access.key_text import hash_key, make_key
-from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, User
+from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, LoginSession, Organization, User
+from writ.access.oauth.models import (
+    DeveloperApplication,
+    OAuthCode,
+    OAuthGrant,
+    OAuthKey,
+    OAuthRefreshToken,
+)
+from writ.access.oauth.secrets import hash_secret
 from writ.access.rate_models import RatePolicy
-from writ.access.roles import EVERY, PROJECT_SPECIFIC, SCOPES_OF_PRESET
+from writ.access.roles import EVERY, PROJECT_SPECIFIC, ROLES, SCOPES_OF_PRESET
+from writ.access.sessions import TOKEN_PREFIX, hash_token
 from writ.events.lanes import secret_place
 from writ.events.models import Event, Notification
 from writ.events.webhook_models import WebhookDelivery, WebhookSubscription
@@ -95,6 +108,30 @@ KEY_SECRETS = {key: make_secret() for key in KEY_TEXTS}
 """Their secrets."""
 
 RATE_POLICY, OTHER_RATE_POLICY = known_id(171), known_id(172)
+
+USER = known_id(82)
+APPLICATION, PENDING_APPLICATION, DESK_APPLICATION = (
+    UUID(f"01890000-0000-7000-8000-0000000000a{n}") for n in (1, 2, 3)
+)
+CLIENT_SECRET = "writ_cs_Example0fASecretThatIsNobodys00000000000000"
+REFRESH_TOKEN = "writ_rt_Example0fATokenThatIsNobodys00000000000000"
+CODE = "writ_ac_Example0fACodeThatIsNobodys000000000000000"
+CODE_CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+GRANT, REVOKED_GRANT = known_id(93), known_id(94)
+SIGNING_KEY = ECKey.generate_key("P-256", {"kid": "known", "use": "sig", "alg": "ES256"}, private=True)
+
+
+def signed_token(grant_id: UUID, seconds: int, scopes: str = "hosting.read") -> str:
+    """An access token of the world's own key, good for so many seconds from now."""
+    claims = {"iss": "x", "exp": int(time.time()) + seconds, "grant": str(grant_id), "scope": scopes}
+    return jwt.encode({"alg": "ES256", "typ": "at+jwt", "kid": "known"}, claims, SIGNING_KEY)
+
+
+EXPIRED_TOKEN, REVOKED_TOKEN = signed_token(GRANT, -1), signed_token(REVOKED_GRANT, 86400)
+OTHER_ORGANIZATION, FOREIGN_USER = known_id(91), known_id(92)
+USER_OF_ROLE = {"creator": USER, "admin": known_id(83), "reviewer": known_id(84), "viewer": known_id(85)}
+SESSION_TOKENS = {role: TOKEN_PREFIX + secrets.token_urlsafe(32) for role in USER_OF_ROLE}
+"""Somebody of every role but the owner, whom the first start makes, and what they are logged in with."""
 
 PROGRAMS = {
     "php": "#!/bin/sh\nexit 0\n",
@@ -195,6 +232,9 @@ class World:
         self._add_jobs()
         self._add_others()
         self._add_keys()
+        self._add_people()
+        self._add_applications()
+        self._add_tokens()
         self._add_rate_policies()
         self._add_notification()
         self._add_records()
@@ -209,7 +249,7 @@ class World:
                 WebhookSubscription(
                     id=WEBHOOK,
                     organization_id=DEFAULT_ORGANIZATION_ID,
-                    created_by=session.scalars(select(User.id)).one(),
+                    created_by=session.scalars(select(User.id).where(User.role == "owner")).one(),
                     webhook_url="https://hooks.example.com/writ",
                     event_types=["environment.*", "job.failed"],
                     filters={"subjects": ["environment:*"]},
@@ -452,7 +492,7 @@ class World:
         differences[KEY_OF_PRESET[PROJECT_SPECIFIC]]["permissions"]["projects"] = [str(SITE)]
         sealer = Sealer(self.settings.secret())
         with self.store.begin() as session:
-            maker = session.scalars(select(User.id)).one()
+            maker = session.scalars(select(User.id).where(User.role == "owner")).one()
             for at, (key, values) in enumerate(differences.items()):
                 session.add(
                     ApiKey(
@@ -509,6 +549,109 @@ class World:
         }
         with self.store.begin() as session:
             append(session.connection(), [shown, shown | refused])
+
+    def _add_people(self) -> None:
+        moment = now()
+        names = {"creator": "Carl", "admin": "Ann", "reviewer": "Rita", "viewer": "Vera"}
+        with self.store.begin() as session:
+            session.add(Organization(id=OTHER_ORGANIZATION, name="Other"))
+            session.flush()
+            for role in (role for role in ROLES if role in USER_OF_ROLE):
+                self._add_user(session, USER_OF_ROLE[role], names[role], role, moment)
+                session.flush()
+                session.add(
+                    LoginSession(
+                        user_id=USER_OF_ROLE[role],
+                        token_hash=hash_token(SESSION_TOKENS[role]),
+                        expires_at=moment + timedelta(days=1),
+                    )
+                )
+            self._add_user(session, FOREIGN_USER, "Fred", "viewer", moment, OTHER_ORGANIZATION)
+
+    def _add_applications(self) -> None:
+        moment = now()
+        common = {
+            "organization_id": DEFAULT_ORGANIZATION_ID,
+            "contact_email": "dev@example.com",
+            "redirect_uris": ["https://planner.example.com/callback", "http://127.0.0.1:8765/callback"],
+            "scopes": ["hosting.deploy", "hosting.read", "jobs.read"],
+        }
+        confidential = {
+            "client_secret": hash_secret(CLIENT_SECRET),
+            "grant_types": ["authorization_code", "client_credentials", "refresh_token"],
+        }
+        public = {"is_confidential": False, "grant_types": ["authorization_code", "refresh_token"]}
+        with self.store.begin() as session:
+            owner = session.scalars(select(User.id).where(User.role == "owner")).one()
+            approved = {"approval_status": "approved", "approved_by": owner, "approved_at": moment}
+            for at, (application_id, name, values) in enumerate(
+                (
+                    (APPLICATION, "Planner", {**confidential, **approved}),
+                    (PENDING_APPLICATION, "Newcomer", confidential),
+                    (DESK_APPLICATION, "Desk", {**public, **approved}),
+                )
+            ):
+                session.add(
+                    DeveloperApplication(
+                        id=application_id,
+                        application_name=name,
+                        client_id=f"app_{application_id.hex}",
+                        created_by=owner,
+                        created_at=moment + timedelta(milliseconds=at),
+                        **common,
+                        **values,
+                    )
+                )
+
+    def _add_tokens(self) -> None:
+        moment = now()
+        ahead = moment + timedelta(days=1)
+        scopes = ["hosting.read", "jobs.read"]
+        common = {"application_id": APPLICATION, "user_id": USER, "scopes": scopes, "expires_at": ahead}
+        with self.store.begin() as session:
+            session.add(
+                OAuthKey(
+                    kid="known",
+                    public_key=SIGNING_KEY.as_dict(private=False),
+                    private_key="nobody can open it",
+                    retired_at=moment,
+                )
+            )
+            session.add(OAuthGrant(id=GRANT, **common))
+            session.add(OAuthGrant(id=REVOKED_GRANT, revoked_at=moment, **common))
+            session.flush()
+            session.add(
+                OAuthRefreshToken(token_hash=hash_secret(REFRESH_TOKEN), grant_id=GRANT, expires_at=ahead)
+            )
+            session.add(
+                OAuthCode(
+                    code_hash=hash_secret(CODE),
+                    redirect_uri="https://planner.example.com/callback",
+                    code_challenge=CODE_CHALLENGE,
+                    **common,
+                )
+            )
+
+    def _add_user(
+        self,
+        session: Session,
+        user_id: UUID,
+        name: str,
+        role: str,
+        moment: datetime,
+        organization: UUID = DEFAULT_ORGANIZATION_ID,
+    ) -> None:
+        session.add(
+            User(
+                id=user_id,
+                organization_id=organization,
+                email=f"{name.lower()}@example.com",
+                name=name,
+                role=role,
+                password_hash="nobody knows it",
+                created_at=moment,
+            )
+        )
 
 
 def _deploy(body: dict[str, Any], orders: Orders) -> UUID:

@@ -1,4 +1,4 @@
-"""The gateway's question "whose credential is this?", answered for API keys and session cookies."""
+"""The gateway's question "whose credential is this?", answered for API keys, access tokens and cookies."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from writ.access.key_lookup import find_key
 from writ.access.key_secrets import good_secrets
 from writ.access.key_text import PREFIX, visible_prefix
 from writ.access.key_use import KeyUse
+from writ.access.oauth.lookup import find_token, looks_like_token
+from writ.access.oauth.server import fixed_issuer
 from writ.access.origin import check_origin
 from writ.access.sessions import find_session
 from writ.contract.errors import Refusal
@@ -33,10 +35,13 @@ class CredentialAuthenticator:
         """Who calls; None when the request has no credential.
 
         Raises Refusal MALFORMED_REQUEST for two headers with different credentials; UNAUTHORIZED or what
-        `find_key` says for one that is not good; ORIGIN_NOT_ALLOWED for a cookie from a foreign page.
+        `find_key` or `find_token` says for one that is not good; ORIGIN_NOT_ALLOWED for a cookie
+        from a foreign page.
         """
         text = _in_headers(call)
         if text is not None:
+            if looks_like_token(text):
+                return find_token(call.read, text, fixed_issuer(call))
             if not text.startswith(PREFIX):
                 raise Refusal(UNAUTHORIZED)
             return find_key(call.read, text, call.client_address, self._key_use, call.services.store)

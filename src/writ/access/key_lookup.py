@@ -39,6 +39,7 @@ _FIND = Prepared(
         User.id,
         User.email,
         User.role,
+        User.status,
     )
     .join(User, User.id == ApiKey.created_by)
     .where(ApiKey.id == bindparam("id"))
@@ -59,7 +60,7 @@ def find_key(connection: Connection, text: str, address: str, use: KeyUse, store
     if key is None or row is None:
         raise Refusal(API_KEY_INVALID)
     current, previous, previous_ends, active, ends, permissions, networks, used, organization = row[:9]
-    tier, rate_limits, require_signature, user_id, email, role = row[9:]
+    tier, rate_limits, require_signature, user_id, email, role, status = row[9:]
     at = now()
     if not hmac.compare_digest(current, key.sha256):
         if previous is None or not hmac.compare_digest(previous, key.sha256):
@@ -67,7 +68,7 @@ def find_key(connection: Connection, text: str, address: str, use: KeyUse, store
         ends = previous_ends if ends is None or previous_ends is None else min(ends, previous_ends)
         if ends is None:
             raise Refusal(API_KEY_EXPIRED)
-    if not active:
+    if not active or status != "active":
         raise Refusal(API_KEY_REVOKED)
     if ends is not None and ends <= at:
         raise Refusal(API_KEY_EXPIRED)

@@ -29,16 +29,28 @@ class Organization(Base):
 
 
 class User(Base):
-    """A person who can log in. The e-mail is kept as `passwords.normalise_email` returns it."""
+    """A person who can log in, unless `status` is inactive. The e-mail is kept as `passwords.normalise_email`
+    returns it.
+    """
 
     __tablename__ = "users"
-    __table_args__ = (CheckConstraint("role IN ('owner')", name="role_known"),)
+    __table_args__ = (
+        CheckConstraint("role IN ('owner', 'admin', 'creator', 'reviewer', 'viewer')", name="role_known"),
+        CheckConstraint("status IN ('active', 'inactive')", name="status_known"),
+        Index("ix_users_organization_id_created_at_id", "organization_id", "created_at", "id"),
+        Index("ix_users_organization_id_role_created_at_id", "organization_id", "role", "created_at", "id"),
+        Index(
+            "ix_users_organization_id_status_created_at_id", "organization_id", "status", "created_at", "id"
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
     organization_id: Mapped[UUID] = mapped_column(
-        ForeignKey("organizations.id"), index=True, default=DEFAULT_ORGANIZATION_ID
+        ForeignKey("organizations.id"), default=DEFAULT_ORGANIZATION_ID
     )
     email: Mapped[str] = mapped_column(String(EMAIL_MAX_CHARACTERS), unique=True)
+    name: Mapped[str | None] = mapped_column(String(100))
+    status: Mapped[str] = mapped_column(String(20), default="active")
     password_hash: Mapped[str] = mapped_column(String(255))
     role: Mapped[str] = mapped_column(String(20), default="owner")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from fnmatch import fnmatchcase
 
 from writ_contract.scopes import ALL_SCOPES
 
@@ -14,7 +15,39 @@ KNOWN_SCOPES: frozenset[str] = ALL_SCOPES | _CONTENT
 EVERY = "*"
 """What a key holds in place of scopes that has all those of its maker, also those that come later."""
 
-SCOPES_OF_ROLE: dict[str, frozenset[str]] = {"owner": KNOWN_SCOPES}
+ROLES = ("viewer", "reviewer", "creator", "admin", "owner")
+"""The roles, from the one that may do least."""
+
+_ADMINISTRATION = ("keys.*", "users.*", "applications.*", "audit.*", "webhooks.*", "events.*", "limits.*")
+# What a role may, and of that what it may not: patterns, so that a scope that comes later falls into place.
+_PATTERNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "viewer": (("*.read", "notifications.*"), (*_ADMINISTRATION, "usage.*")),
+    "reviewer": (
+        ("*.read", "*.review", "*.approve", "jobs.write", "notifications.*"),
+        (*_ADMINISTRATION, "usage.*"),
+    ),
+    "creator": (("*",), _ADMINISTRATION),
+    "admin": (("*",), ()),
+    "owner": (("*",), ()),
+}
+
+
+def scopes_of_role(role: str, scopes: frozenset[str] = KNOWN_SCOPES) -> frozenset[str]:
+    """Which of the scopes a role has. Raises KeyError for a role that there is not."""
+    given, withheld = _PATTERNS[role]
+    return frozenset(s for s in scopes if _matches(s, given) and not _matches(s, withheld))
+
+
+def rank(role: str) -> int:
+    """The place of a role among `ROLES`; -1 for what is no role of a person, such as an application's."""
+    return ROLES.index(role) if role in ROLES else -1
+
+
+def _matches(scope: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(scope, pattern) for pattern in patterns)
+
+
+SCOPES_OF_ROLE: dict[str, frozenset[str]] = {role: scopes_of_role(role) for role in ROLES}
 """The scopes of each role; the names of scopes come from the contract."""
 
 PROJECT_SPECIFIC = "project-specific"

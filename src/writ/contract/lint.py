@@ -22,10 +22,11 @@ VERBS = {
     "patch": "update set",
     "delete": "delete remove revoke",
     "post": (
-        "add apply approve attach batch cancel check claim clone commit create deploy detach export generate "
-        "import introspect invite issue lock login logout mark merge move order pause ping preview promote "
-        "publish purge regenerate register reject release reorder replay request restore resume retry revoke "
-        "rollback rotate run search send start submit test translate unlock upload upsert validate verify"
+        "add apply approve attach batch cancel change check claim clone commit create deploy detach export "
+        "generate import introspect invite issue lock login logout mark merge move order pause ping preview "
+        "promote publish purge refresh regenerate register reject release reorder replay request restore "
+        "resume retry revoke rollback rotate run search send start submit suspend test translate unlock "
+        "upload upsert validate verify"
     ),
 }
 # What a job may do beyond that: updating what runs is an order, not a change of a resource.

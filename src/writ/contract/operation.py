@@ -32,7 +32,8 @@ class Operation:
     """One operation: its place, its handler, and everything that is checked for it.
 
     `endpoint` is its method and its path as the contract writes it, such as `GET /sites/{id}`. `once` says
-    that it takes an Idempotency-Key, `surface` to which of the contract's x-surfaces it belongs.
+    that it takes an Idempotency-Key, `surface` to which of the contract's x-surfaces it belongs,
+    `errors_oauth` that OAuth clients read its refusals.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Operation:
     surface: str
     needs_credential: bool
     errors_lower: bool
+    errors_oauth: bool
     once: bool
     path_rules: tuple[ParameterRule, ...]
     query_rules: dict[str, ParameterRule]
@@ -143,6 +145,7 @@ def _compile(
         surface=surface_of(document, path),
         needs_credential=bool(security) and {} not in security,
         errors_lower=case == "lower",
+        errors_oauth=raw.get("x-error-shape") == "oauth",
         once=any(r.place == "header" and r.name == "idempotency-key" for r in rules),
         path_rules=tuple(by_name[n] for n in names),
         query_rules={r.name: r for r in rules if r.place == "query"},

@@ -1,19 +1,26 @@
 """The work that every peer does, on Writ's own tables: what differs between them is the framework alone.
 
 The selects are SQLAlchemy Core, on the same engine settings as Writ's. The order of a deploy is Writ's own
-rule: the same rows, and RQ after the commit.
+rule: the same rows, and RQ after the commit. `Guard` is what stands in front of it where a caller brings an
+API key: the key and its scope, two limits, and a row of the audit log for each request.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, select
+from limits import parse
+from limits.storage import storage_from_string
+from limits.strategies import SlidingWindowCounterRateLimiter
+from sqlalchemy import Connection, bindparam, insert, select
+from writ.records.models import AuditRecord
 
 import writ.hosting.jobs  # noqa: F401 - registers the kinds
-from writ.access.models import DEFAULT_ORGANIZATION_ID, LoginSession, User
+from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, LoginSession, User
 from writ.access.sessions import hash_token
 from writ.gateway.sight import Sight
 from writ.hosting.models import Environment, Site
@@ -22,7 +29,7 @@ from writ.hosting.releases import deploy_environment
 from writ.jobs import transport
 from writ.jobs.models import Job, JobStep
 from writ.settings import get_settings
-from writ.store.base import now
+from writ.store.base import new_id, now
 from writ.store.work import Store
 
 COOKIE = "session_token"
@@ -131,6 +138,96 @@ def list_jobs(connection: Connection, limit: int) -> dict[str, Any]:
         job["cancel_requested"] = job.pop("cancel_requested_at") is not None
         del job["sequence"]
     return {"data": jobs, "pagination": {"limit": limit, "next_cursor": cursor}}
+
+
+_KEY = select(
+    ApiKey.id,
+    ApiKey.organization_id,
+    ApiKey.is_active,
+    ApiKey.expires_at,
+    ApiKey.permissions,
+    ApiKey.created_by,
+).where(ApiKey.api_key == bindparam("sha256"))
+_RECORD = insert(AuditRecord)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Whose key it is, and what it may do."""
+
+    id: UUID
+    organization_id: UUID
+    user_id: UUID
+    scopes: frozenset[str]
+
+
+class Refused(Exception):
+    """The status of a refusal."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Guard:
+    """Key, scope, limits and audit as people write them: a select, two counters of `limits`, an insert."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        storage = storage_from_string(os.environ["WRIT_REDIS_URL"].replace("unix://", "redis+unix://"))
+        self.limiter = SlidingWindowCounterRateLimiter(storage)
+        self.rules = (parse("10000000/minute"), parse("1000000/10 seconds"))
+
+    def find_key(self, text: str, scope: str) -> Key:
+        """Whose key it is. Raises Refused."""
+        with self.store.read() as connection:
+            sha256 = hashlib.sha256(text.encode()).hexdigest()
+            row = connection.execute(_KEY, {"sha256": sha256}).one_or_none()
+        if row is None or not row.is_active or (row.expires_at is not None and row.expires_at <= now()):
+            raise Refused(401)
+        scopes = frozenset(row.permissions["scopes"])
+        if scope not in scopes and "*" not in scopes:
+            raise Refused(403)
+        return Key(row.id, row.organization_id, row.created_by, scopes)
+
+    def limit(self, key: Key, group: str) -> dict[str, str]:
+        """Count the request; the headers that say what is left. Raises Refused."""
+        for rule in self.rules:
+            if not self.limiter.hit(rule, str(key.id), group):
+                raise Refused(429)
+        rule = self.rules[0]
+        stats = self.limiter.get_window_stats(rule, str(key.id), group)
+        return {
+            "X-RateLimit-Limit": str(rule.amount),
+            "X-RateLimit-Remaining": str(stats.remaining),
+            "X-RateLimit-Reset": str(int(stats.reset_time)),
+        }
+
+    def record(
+        self, key: Key, operation: str, endpoint: str, method: str, path: str, status: int, seconds: float
+    ) -> None:
+        """Write the row of the audit log."""
+        record_id = new_id()
+        with self.store.begin() as session:
+            session.execute(
+                _RECORD,
+                {
+                    "id": record_id,
+                    "organization_id": key.organization_id,
+                    "api_key_id": key.id,
+                    "user_id": key.user_id,
+                    "operation_id": operation,
+                    "endpoint": endpoint,
+                    "method": method,
+                    "path": path,
+                    "parameters": {},
+                    "status_code": status,
+                    "response_time_ms": int(seconds * 1000),
+                    "request_id": f"req_{record_id.hex}",
+                    "ip_address": "127.0.0.1",
+                    "timestamp": now(),
+                },
+            )
 
 
 def order_deploy(store: Store, environment_id: UUID, body: dict[str, Any], user_id: UUID | None) -> UUID:

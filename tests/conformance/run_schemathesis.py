@@ -34,6 +34,9 @@ from writ.store.work import Store
 
 CREDENTIALS = CONTRACT["components"]["examples"]["CredentialsOfAdmin"]["value"]
 
+COOKIE_IN_CONFIGURATION = '[auth.openapi.session]\napi_key = "${WRIT_SESSION_TOKEN}"'
+KEY_IN_CONFIGURATION = '[auth.openapi.bearer]\nbearer = "${WRIT_API_KEY}"'
+
 LINKS_FOLLOWED = 3
 """Fewer different links than this make the stateful phase hollow."""
 
@@ -104,13 +107,38 @@ def fuzz(command: list[str], environment: dict[str, str], folder: Path) -> tuple
     return process.returncode, links
 
 
-def make_runs(seconds: int) -> list[list[str]]:
-    """The options of two runs: a fixed number of cases of single requests, then sequences until time is up.
+def make_runs(seconds: int) -> list[tuple[str, list[str]]]:
+    """The credential and the options of each run: a fixed number of cases of single requests, with the cookie
+    and, fewer, with a key; then sequences with the key until time is up.
 
     What a sequence finds depends on what the jobs have done by then, so a fixed number of sequences may end
     after a few: they are begun anew as long as there is time.
     """
-    return [["--phases", "examples,coverage,fuzzing"], ["--phases", "stateful", "--max-time", str(seconds)]]
+    return [
+        ("cookie", ["--phases", "examples,coverage,fuzzing"]),
+        ("key", ["--phases", "examples,fuzzing", "--max-examples", "5"]),
+        ("key", ["--phases", "stateful", "--max-time", str(seconds)]),
+    ]
+
+
+def write_configurations(folder: Path) -> dict[str, Path]:
+    """schemathesis.toml for each credential, by its name: as it is for the cookie."""
+    source = ROOT / "schemathesis.toml"
+    text = source.read_text()
+    if COOKIE_IN_CONFIGURATION not in text:
+        raise SystemExit(f"{source} does not say {COOKIE_IN_CONFIGURATION!r}; change both alike")
+    keyed = folder / "schemathesis-key.toml"
+    keyed.write_text(text.replace(COOKIE_IN_CONFIGURATION, KEY_IN_CONFIGURATION))
+    return {"cookie": source, "key": keyed}
+
+
+def make_key(url: str, client: httpx.Client) -> str:
+    """A key that may do everything, made as people make one."""
+    body = {"key_name": "conformance", "preset": "full", "key_type": "enterprise"}
+    answer = client.post(f"{url}/api/v1/api-keys", json=body, timeout=20)
+    answer.raise_for_status()
+    key: str = answer.json()["api_key"]
+    return key
 
 
 def read_counts(folder: Path) -> dict[str, dict[str, int]]:
@@ -169,23 +197,31 @@ def main() -> int:
         make_world(home, state)
         (home / "counts").mkdir()
         url = state["url"]
-        answer = httpx.post(f"{url}/api/login", json=CREDENTIALS, timeout=20)
+        client = stack.enter_context(httpx.Client())
+        client.post(f"{url}/api/login", json=CREDENTIALS, timeout=20).raise_for_status()
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "src", ROOT / "generated"))),
-            "WRIT_SESSION_TOKEN": answer.cookies["session_token"],
+            "WRIT_SESSION_TOKEN": client.cookies["session_token"],
+            "WRIT_API_KEY": make_key(url, client),
             "WRIT_CONFORMANCE_URL": url,
             "WRIT_CONFORMANCE_DATABASE": f"sqlite:///{home / 'writ.db'}",
             "WRIT_CONFORMANCE_COUNTS": str(home / "counts"),
         }
-        command = [
-            str(Path(sys.executable).with_name("st")),
-            "--config-file",
-            str(ROOT / "schemathesis.toml"),
+        configurations = write_configurations(home)
+        program = str(Path(sys.executable).with_name("st"))
+        runs = [("cookie", arguments.options), ("key", arguments.options)]
+        results = [
+            fuzz(
+                [
+                    *(program, "--config-file", str(configurations[credential])),
+                    *("run", f"{url}/openapi.json", *options),
+                ],
+                environment,
+                home,
+            )
+            for credential, options in (runs if arguments.options else make_runs(arguments.seconds))
         ]
-        command += ["run", f"{url}/openapi.json"]
-        runs = [arguments.options] if arguments.options else make_runs(arguments.seconds)
-        results = [fuzz([*command, *options], environment, home) for options in runs]
         broken = find_broken_jobs(home)
         counts = read_counts(home / "counts")
     total = sum(sum(answers.values()) for answers in counts.values())

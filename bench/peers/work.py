@@ -16,8 +16,19 @@ from uuid import UUID
 from limits import parse
 from limits.storage import storage_from_string
 from limits.strategies import SlidingWindowCounterRateLimiter
-from sqlalchemy import Connection, bindparam, insert, select
-from writ.records.models import AuditRecord
+from sqlalchemy import (
+    Column,
+    Connection,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Uuid,
+    bindparam,
+    insert,
+    select,
+)
 
 import writ.hosting.jobs  # noqa: F401 - registers the kinds
 from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, LoginSession, User
@@ -29,7 +40,7 @@ from writ.hosting.releases import deploy_environment
 from writ.jobs import transport
 from writ.jobs.models import Job, JobStep
 from writ.settings import get_settings
-from writ.store.base import new_id, now
+from writ.store.base import Json, UtcDateTime, new_id, now
 from writ.store.work import Store
 
 COOKIE = "session_token"
@@ -148,7 +159,29 @@ _KEY = select(
     ApiKey.permissions,
     ApiKey.created_by,
 ).where(ApiKey.api_key == bindparam("sha256"))
-_RECORD = insert(AuditRecord)
+_METADATA = MetaData()
+_LOG = Table(
+    "bench_audit_log",
+    _METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("organization_id", Uuid),
+    Column("api_key_id", Uuid),
+    Column("user_id", Uuid),
+    Column("operation_id", String(80)),
+    Column("endpoint", String(255)),
+    Column("method", String(10)),
+    Column("path", String(2000)),
+    Column("parameters", Json),
+    Column("status_code", Integer),
+    Column("response_time_ms", Integer),
+    Column("request_id", String(100)),
+    Column("ip_address", String(45)),
+    Column("timestamp", UtcDateTime),
+    # What somebody who wants to ask by key, endpoint and time would have.
+    Index("ix_bench_audit_log_key", "api_key_id", "timestamp"),
+    Index("ix_bench_audit_log_endpoint", "endpoint", "timestamp"),
+)
+_RECORD = insert(_LOG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +209,7 @@ class Guard:
         self.store = store
         storage = storage_from_string(os.environ["WRIT_REDIS_URL"].replace("unix://", "redis+unix://"))
         self.limiter = SlidingWindowCounterRateLimiter(storage)
+        _METADATA.create_all(store.engine)
         self.rules = (parse("10000000/minute"), parse("1000000/10 seconds"))
 
     def find_key(self, text: str, scope: str) -> Key:

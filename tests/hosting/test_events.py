@@ -91,7 +91,8 @@ def test_every_order_tells_what_it_did(running: Running) -> None:
     assert {e["type"] for e in events if e["type"].startswith("job.")} == {"job.completed"}
     by_type = {event["type"]: event for event in told}
     first, second = (event for event in told if event["type"] == "environment.deployed")
-    assert first["changes"] == {"current_release_id": {"before": None, "after": one}}
+    assert first["changes"]["current_release_id"] == {"before": None, "after": one}
+    assert first["changes"]["url"] == {"before": None, "after": first["data"]["url"]}
     assert second["changes"] == {"current_release_id": {"before": one, "after": two}}
     back = by_type["environment.rolled_back"]
     assert back["changes"] == {"current_release_id": {"before": two, "after": one}}

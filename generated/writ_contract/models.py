@@ -926,6 +926,23 @@ class OAuthTokens(TypedDict, closed=True):
 OptionalPromotionPreset: TypeAlias = Literal["full", "code", "content"] | None
 
 
+class OwnLimit(TypedDict, closed=True):
+    """
+    A limit that requests of the caller meet, and how much of it is used now.
+    """
+
+    limit: str
+    subject: str
+    surface: str
+    rate_class: str
+    window_seconds: int
+    is_burst: bool
+    amount: int
+    used: int
+    remaining: int
+    resets_at: str
+
+
 class Pagination(TypedDict, closed=True):
     """
     Where this page stands in its list.
@@ -975,6 +992,7 @@ class QuotaList(TypedDict, closed=True):
     A page of quotas.
     """
 
+    own: list[OwnLimit] | None
     data: list[Quota]
     pagination: Pagination
 

@@ -21,6 +21,8 @@ from writ.access import projects
 from writ.access.authenticator import CredentialAuthenticator
 from writ.access.bootstrap import Credentials, ensure_admin
 from writ.access.models import DEFAULT_ORGANIZATION_ID
+from writ.access.oauth.grants import purge_grants
+from writ.access.rate_flush import flush_quotas
 from writ.access.rate_policies import load_policies
 from writ.contract.document import load_mapping
 from writ.contract.operation import compile_operations
@@ -37,6 +39,7 @@ from writ.jobs import transport
 from writ.logs import configure_logging
 from writ.outside.app import make_outside
 from writ.records.journal import FOLDER, Journal
+from writ.records.kept import purge_kept
 from writ.records.once import KeptAnswers
 from writ.records.recorder import Duty
 from writ.records.recording import AuditRecorder
@@ -46,6 +49,8 @@ from writ.store.lease import Lease
 from writ.store.migrate import upgrade
 from writ.store.secrets import Sealer
 from writ.store.work import Store
+
+ANSWERS_AT_ONCE = 500
 
 
 def contract_path() -> Path:
@@ -131,8 +136,25 @@ def job_services(settings: Settings) -> Services:
 
 
 def recorder_duties(settings: Settings) -> list[Duty]:
-    """What the recorder does beside recording: duties that one process at a time is to do."""
-    return []
+    """What the recorder does beside recording: duties that one process at a time is to do.
+
+    Without a Redis to look at there are no hours of keys to write down.
+    """
+    store = Store(settings.database, pool_size=1)
+
+    def purge_answers() -> bool:
+        return purge_kept(store, ANSWERS_AT_ONCE) == ANSWERS_AT_ONCE
+
+    def purge_oauth() -> bool:
+        with store.begin() as session:
+            return purge_grants(session)
+
+    duties = [Duty("kept_answers", purge_answers, 3600.0), Duty("oauth", purge_oauth, 3600.0)]
+    if settings.redis_url is not None:
+        # What is recorded waits for a duty, and must not wait long for a Redis that hangs.
+        redis = transport.make_client(settings.redis_url, answer_seconds=1.0)
+        duties.append(Duty("quotas", partial(flush_quotas, store, redis), 60.0))
+    return duties
 
 
 def prepare(settings: Settings) -> Credentials | None:

@@ -250,6 +250,22 @@ def test_every_scope_is_given_only_by_whoever_has_it(
     assert "later.read" in actor_of(store, full).scopes
 
 
+def test_an_application_by_itself_makes_no_keys(store: Store, owner: Actor) -> None:
+    key = make(store, owner, scopes=["hosting.read"])
+    scopes = frozenset(["keys.write", "hosting.read"])
+    application = replace(owner, kind="application", role="application", scopes=scopes)
+    for attempt in (
+        lambda s: key_rules.create_key(s, SEALER, application, {"key_name": "K", "scopes": ["hosting.read"]}),
+        lambda s: key_rules.create_key(s, SEALER, application, {"key_name": "K", "preset": "full"}),
+        lambda s: key_rules.replace_key(s, application, key.id, {"key_name": "K"}),
+        lambda s: key_rules.regenerate_key(s, SEALER, application, key.id, 0),
+    ):
+        refused(store, "FORBIDDEN", attempt)
+    with store.begin() as session:
+        key_rules.revoke_key(session, application, key.id)
+    assert not row_of(store, key.id).is_active
+
+
 @pytest.mark.requirement("S3-18", "S0-40")
 def test_a_secret_is_sealed_and_its_predecessor_good_in_its_grace(
     store: Store, owner: Actor, clock: Clock

@@ -110,7 +110,7 @@ def test_credentials_are_told_apart(products: list[Product], owner: Client) -> N
         ({**cookie, **foreign, "X-API-Key": text}, 200, None),
         ({**cookie, "X-API-Key": wrong}, 401, "api_key_invalid"),
         ({**cookie, "X-API-Key": ""}, 401, "unauthorized"),
-        ({"Authorization": "Bearer eyJhbGciOi.J9.x"}, 401, "unauthorized"),
+        ({"Authorization": "Bearer eyJhbGciOi.J9.x"}, 401, "token_invalid"),
         ({"Authorization": "Bearer"}, 401, "unauthorized"),
         ({"Authorization": f"Bearer {text} {text}"}, 401, "api_key_invalid"),
         ({"Cookie": f"session_token={text}"}, 401, "unauthorized"),

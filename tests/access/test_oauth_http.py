@@ -177,7 +177,15 @@ def test_an_application_acts_for_itself(products: list[Product], owner: Client) 
             assert token["scope"].split() == SCOPES
             assert (token["token_type"], token["expires_in"]) == ("Bearer", 3600)
             assert "refresh_token" not in token
-            assert client.get(f"{url}/api/sites").status_code == 200
+            listed = client.get(f"{url}/api/sites")
+            assert listed.status_code == 200
+            # It is counted for the application, and not for whoever registered it.
+            limits = listed.headers["ratelimit-policy"]
+            assert '"application-hosting-standard-1h"' in limits
+            assert '"user-' not in limits
+            # A token has no secret: nothing demands a signature of it, and nothing could verify one.
+            signed = client.get(f"{url}/api/sites", headers={"Signature": "a=:eA==:", "Signature-Input": "a=()"})
+            assert (signed.status_code, signed.json()["details"]["reason"]) == (401, "no_key")
             asked_who = client.get(f"{url}/v1/users/me")
             assert (asked_who.status_code, asked_who.json()["code"]) == (403, "forbidden")
     # The JWT is what RFC 9068 says, and anybody can verify it with what the metadata leads to.
@@ -232,7 +240,7 @@ def test_a_user_lets_an_application_act_for_them(
     products: list[Product], owner: Client, confidential: bool
 ) -> None:
     grants = ALL if confidential else ["authorization_code", "refresh_token"]
-    application = registered(owner, is_confidential=confidential, grant_types=grants)
+    application = registered(owner, is_confidential=confidential, grant_types=grants, api_tier="premium")
     user, browser = person(owner, products[1], "ann", "admin")
     url = products[0].url
     with session_of(products[0], application) as client:
@@ -244,7 +252,11 @@ def test_a_user_lets_an_application_act_for_them(
         assert answer["state"] == state
         token = client.fetch_token(f"{url}/oauth/token", code=answer["code"], code_verifier=VERIFIER)
         assert token["scope"] == "hosting.read users.read"
-        me = client.get(f"{url}/v1/users/me").json()
+        shown = client.get(f"{url}/v1/users/me")
+        limits = shown.headers["ratelimit-policy"]
+        assert '"application-platform-premium-1h"' in limits
+        assert '"user-1m"' in limits
+        me = shown.json()
         assert (me["email"], me["credential"]["kind"]) == ("ann@example.com", "token")
         assert me["credential"]["application_id"] == application["id"]
         assert me["credential"]["scopes"] == ["hosting.read", "users.read"]

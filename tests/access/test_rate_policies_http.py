@@ -229,8 +229,9 @@ def test_a_place_has_one_policy_a_window(servers: Servers) -> None:
 
 def test_the_defaults_are_shown(servers: Servers) -> None:
     data = servers.admin.get(f"{PATH}/defaults").json()["data"]
-    hours = [each["amount"] for each in data if each["surface"] == "platform"]
-    assert hours == [1000, 5000, 50_000]
+    for subject in ("key", "application"):
+        of_platform = [each for each in data if (each["subject"], each["surface"]) == (subject, "platform")]
+        assert [each["amount"] for each in of_platform] == [1000, 5000, 50_000]
 
 
 def test_a_key_needs_the_scope(servers: Servers) -> None:

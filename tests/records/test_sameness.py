@@ -75,14 +75,15 @@ def test_an_upload_is_its_bytes_and_a_form_its_parts() -> None:
 def test_an_answer_belongs_to_the_credential_or_the_user() -> None:
     user, one, two = (UUID(int=n) for n in range(1, 4))
 
-    def owner(**values: Any) -> str:
-        return owner_of(Actor(user, "session", "ada@example.com", "admin", frozenset(), **values))
+    def owner(kind: str = "session", **values: Any) -> str:
+        return owner_of(Actor(user, kind, "ada@example.com", "admin", frozenset(), **values))
 
     assert owner(session_id=one) == owner(session_id=two) == f"user:{user}"
     assert owner(key_id=one) == f"key:{one}"
-    assert owner(application_id=one) == f"application:{one}:{user}"
+    assert owner("token", application_id=one) == f"application:{one}:{user}"
+    assert owner("application", application_id=one) == f"application:{one}", "not for who registered it"
     # The longest of them fits its column.
-    assert len(owner(application_id=one)) <= 120
+    assert len(owner("token", application_id=one)) <= 120
 
 
 def test_organizations_owners_and_keys_do_not_run_into_each_other() -> None:

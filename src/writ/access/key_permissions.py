@@ -52,8 +52,11 @@ def read_permissions(
 def require_permissions(actor: Actor, permissions: Mapping[str, Any]) -> None:
     """Refuse an actor who may do less than a key with these permissions.
 
-    Raises Refusal AUTH_SCOPE_MISSING or FORBIDDEN.
+    Raises Refusal AUTH_SCOPE_MISSING or FORBIDDEN, always for an application that acts for itself: its key
+    would be of whoever registered it, and outlive the application.
     """
+    if actor.kind == "application":
+        raise Refusal(FORBIDDEN, "An application makes and changes no keys by itself; log in, or use a key.")
     missing = sorted(_scopes_lacking(actor, frozenset(permissions["scopes"])))
     if missing:
         raise Refusal(

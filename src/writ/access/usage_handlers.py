@@ -1,15 +1,18 @@
-"""What is left of the quotas of keys."""
+"""What is left of the quotas: of every key, as recorded, and of the caller, as counted this moment."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Select, select
+from writ_contract.errors import SERVICE_UNAVAILABLE, UNAUTHORIZED
 
 from writ.access.models import ApiKey
+from writ.contract.errors import Refusal
 from writ.gateway.call import Answer, Call, ok
 from writ.records.reading import organization_of
 from writ.records.usage import used_in_hour
@@ -28,8 +31,24 @@ _ORDERS = {"-created_at": Order((ApiKey.created_at, ApiKey.id), descending=True)
 
 
 def list_usage_quotas(call: Call) -> Answer:
-    """How much of its hour each key has used."""
-    return ok(read_quotas(call.read, organization_of(call.actor), call.query))
+    """How much of its hour each key has used, and how much of its limits the caller."""
+    page = read_quotas(call.read, organization_of(call.actor), call.query)
+    return ok({**page, "own": own_limits(call)})
+
+
+def own_limits(call: Call) -> list[dict[str, Any]] | None:
+    """The limits that requests of the caller meet and how much is left of each; None while Redis is away.
+
+    The figures are those that the limiter decides by, this request among them.
+    """
+    if call.actor is None:
+        raise Refusal(UNAUTHORIZED)
+    try:
+        return [asdict(quota) for quota in call.services.limiter.quotas_of(call.actor)]
+    except Refusal as refusal:
+        if refusal.code != SERVICE_UNAVAILABLE:
+            raise
+        return None
 
 
 def read_quotas(connection: Connection, organization: UUID, query: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who calls. `kind` is the kind of credential: session or key; `session_id` or `key_id` says which one.
+    """Who calls. `kind` is the kind of credential: session or key, of which `session_id` or `key_id` says
+    which one; token, by which an application acts for a user; application, by which it acts for itself.
 
-    Of a key, id, email and role are those of the user who made it; `scopes` is what the credential may do.
+    Of a key, id, email and role are those of the user who made it; of an application, id is that of the user
+    who registered it, and its role is `application`. `scopes` is what the credential may do.
     `projects` are the sites that it is confined to, None when to none. `tier` and `rate_limits` (by the names
     that keys have: read_per_minute, write_per_minute, per_hour, burst) decide how much it may do.
     `forbidden` are the endpoints ("METHOD /path") that it may not call whatever its scopes are, `must_sign`

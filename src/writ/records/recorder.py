@@ -21,14 +21,17 @@ from writ.store.work import Store
 log = structlog.get_logger(__name__)
 
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 15.0
+FIRST_SECONDS = 60.0
+"""Duties have their first turn after this time at the latest: a recorder may not live for an hour."""
 
 
 @dataclass(frozen=True, slots=True)
 class Duty:
     """Something that is done every so many seconds, between two batches, by one process at a time.
 
-    It is to do a little at a time and to return: what is recorded waits meanwhile. One that fails is logged,
-    and tried again when its time comes.
+    It is to do a little at a time and to return: what is recorded waits meanwhile. One that returns True has
+    more to do, and gets its next turn after the next batch. One that fails is logged, and tried again when
+    its time comes.
     """
 
     name: str
@@ -66,7 +69,7 @@ class Recording:
             Duty("retention", lambda: prune(store, lease, days), 60.0),
             *duties,
         ]
-        self._due = {duty.name: time.monotonic() + duty.seconds for duty in self._duties}
+        self._due = {duty.name: time.monotonic() + min(duty.seconds, FIRST_SECONDS) for duty in self._duties}
 
     def work(self, stopped: threading.Event) -> None:
         """Move batches and do duties until told to stop, or until the lease is another's."""
@@ -100,7 +103,8 @@ class Recording:
                 continue
             self._due[duty.name] = time.monotonic() + duty.seconds
             try:
-                duty.run()
+                if duty.run() is True:
+                    self._due[duty.name] = time.monotonic()
             except DutyLost:
                 raise
             except Exception:

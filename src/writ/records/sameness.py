@@ -17,12 +17,15 @@ _PURPOSE = b"idempotency\0"
 
 
 def owner_of(actor: Actor) -> str:
-    """To whom a kept answer belongs: the API key, the application for its user, or the user.
+    """To whom a kept answer belongs: the API key, the application by itself or for its user, or the user.
 
     A user has their answers in every session, as a new login follows on a lost one.
     """
     if actor.key_id is not None:
         return f"key:{actor.key_id}"
+    if actor.kind == "application":
+        # Its `id` is that of whoever registered it, for whom it may act as well.
+        return f"application:{actor.application_id}"
     if actor.application_id is not None:
         return f"application:{actor.application_id}:{actor.id}"
     return f"user:{actor.id}"

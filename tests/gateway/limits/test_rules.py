@@ -60,10 +60,11 @@ def test_the_studio_counts_reads_and_writes_apart() -> None:
     [("standard", 1000, 1000), ("premium", 5000, 5000), ("enterprise", 50_000, 200_000)],
 )
 @pytest.mark.parametrize("surface", ["platform", "hosting"])
-def test_tiers_have_an_hour(tier: str, amount: int, most: int, surface: str) -> None:
-    found = Book("r", (), HOME).count(KEY, HOME, surface, "write", tier, {})
+@pytest.mark.parametrize("subject", ["key", "application"])
+def test_tiers_have_an_hour(tier: str, amount: int, most: int, surface: str, subject: str) -> None:
+    found = Book("r", (), HOME).count(((subject, "s"), ("organization", "o")), HOME, surface, "write", tier, {})
     hour = found[0].rule
-    assert (hour.name, hour.amount, hour.ceiling) == (f"key-{surface}-{tier}-1h", amount, most)
+    assert (hour.name, hour.amount, hour.ceiling) == (f"{subject}-{surface}-{tier}-1h", amount, most)
     assert found[1].rule.is_burst
     assert found[1].rule.amount >= 50
 

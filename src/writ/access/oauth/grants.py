@@ -22,6 +22,7 @@ REFRESH_LIFE = timedelta(days=30)
 
 CODE_LIFE = timedelta(seconds=60)
 _CODES_KEPT = timedelta(days=1)
+PURGED_AT_ONCE = 100
 
 
 class Reused(Exception):
@@ -36,7 +37,7 @@ def add_grant(
     session: Session, grant_id: UUID, client: Client, user_id: UUID | None, scopes: list[str]
 ) -> None:
     """A new family, which lives as long as its access token unless a refresh token prolongs it."""
-    _purge(session)
+    purge_grants(session)
     session.add(
         OAuthGrant(
             id=grant_id,
@@ -202,10 +203,19 @@ def revoke_reused(session: Session, reused: Reused) -> None:
         revoke_grant(session, grant_id)
 
 
-def _purge(session: Session) -> None:
+def purge_grants(session: Session) -> bool:
+    """Delete families whose time is over, with their tokens, and codes that are a day old.
+
+    At most `PURGED_AT_ONCE` of each; returns whether there may be more.
+    """
     # Rows that another unit holds are skipped (PostgreSQL): two purges at once must not wait for each other.
     over = select(OAuthGrant.id).where(OAuthGrant.expires_at <= now()).with_for_update(skip_locked=True)
-    session.execute(delete(OAuthGrant).where(OAuthGrant.id.in_(over.limit(100).scalar_subquery())))
+    families = delete(OAuthGrant).where(OAuthGrant.id.in_(over.limit(PURGED_AT_ONCE).scalar_subquery()))
     old = OAuthCode.expires_at <= now() - _CODES_KEPT
     codes = select(OAuthCode.code_hash).where(old).with_for_update(skip_locked=True)
-    session.execute(delete(OAuthCode).where(OAuthCode.code_hash.in_(codes.limit(100).scalar_subquery())))
+    spent = delete(OAuthCode).where(OAuthCode.code_hash.in_(codes.limit(PURGED_AT_ONCE).scalar_subquery()))
+    gone = (
+        len(session.execute(families.returning(OAuthGrant.id)).all()),
+        len(session.execute(spent.returning(OAuthCode.code_hash)).all()),
+    )
+    return PURGED_AT_ONCE in gone

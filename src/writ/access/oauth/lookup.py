@@ -70,8 +70,8 @@ def find_token(connection: Connection, text: str, issuer: str | None) -> Actor:
     """Who calls with this access token: a user through an application, or the application itself.
 
     The scopes are those of the token that the application still has, and the user's role. An application
-    that acts for itself has the id of whoever registered it, and the role `application`. `issuer` is compared
-    when it is known. Raises Refusal TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED.
+    that acts for itself has the id of whoever registered it, and `application` for kind and role. `issuer` is
+    compared when it is known. Raises Refusal TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED.
     """
     claims = read_token(connection, text, issuer)
     actor = find_grant(connection, claims.grant_id, claims.scopes)
@@ -90,15 +90,16 @@ def find_grant(connection: Connection, grant_id: UUID, scopes: frozenset[str]) -
     if revoked_at is not None or approval != "approved":
         return None
     scopes = scopes.intersection(allowed)
+    kind = "token"
     if user_id is None:
-        user_id, email, role = maker, contact, "application"
+        kind, user_id, email, role = "application", maker, contact, "application"
     elif status != "active":
         return None
     else:
         scopes = scopes & SCOPES_OF_ROLE[role]
     return Actor(
         id=user_id,
-        kind="token",
+        kind=kind,
         email=email,
         role=role,
         scopes=scopes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 from writ.gateway.limits.policy import ANY, CONTENT, Policy
 
@@ -20,9 +21,9 @@ def _policies() -> Iterator[Policy]:
     for rate_class in _CHANGES:
         yield Policy("key", "studio", rate_class, 20, _MINUTE)
     yield Policy("key", "studio", "read", 100, _MINUTE)
-    for surface in ("platform", "hosting"):
+    for subject, surface in product(("key", "application"), ("platform", "hosting")):
         for tier, (amount, burst, most) in _TIERS.items():
-            yield Policy("key", surface, ANY, amount, _HOUR, tier, burst, most)
+            yield Policy(subject, surface, ANY, amount, _HOUR, tier, burst, most)
     yield Policy("key", "oauth", ANY, 600, _MINUTE)
     # Content is limited for each user; a key stands for one.
     for subject in ("key", "user"):

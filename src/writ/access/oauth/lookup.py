@@ -28,8 +28,23 @@ from writ.store.prepared import Prepared
 _LONGEST = 8192
 _TYPE = "at+jwt"
 
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a good signature vouches for; `raw` is all of it (RFC 9068, section 2.2)."""
+
+    grant_id: UUID
+    scopes: frozenset[str]
+    raw: dict[str, Any]
+
+
 KEYS = PublicKeys()
 """The keys that this process has verified with."""
+
+_MOST_VERIFIED = 4096
+_verified: dict[str, Claims] = {}
+# A good signature stays good, and verifying one costs more than the select: what was verified is kept. Time,
+# grant, application and user are asked for at each request all the same.
 
 _FIND = Prepared(
     select(
@@ -50,15 +65,6 @@ _FIND = Prepared(
     .outerjoin(User, User.id == OAuthGrant.user_id)
     .where(OAuthGrant.id == bindparam("id"))
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """What a good signature vouches for; `raw` is all of it (RFC 9068, section 2.2)."""
-
-    grant_id: UUID
-    scopes: frozenset[str]
-    raw: dict[str, Any]
 
 
 def looks_like_token(text: str) -> bool:
@@ -111,20 +117,30 @@ def find_grant(connection: Connection, grant_id: UUID, scopes: frozenset[str]) -
 
 def read_token(connection: Connection, text: str, issuer: str | None) -> Claims:
     """What the token says. Raises Refusal TOKEN_INVALID for one that is not of this server, TOKEN_EXPIRED."""
-    try:
-        if len(text) > _LONGEST:
-            raise ValueError("too long")
-        header = jws.extract_compact(text.encode("ascii")).headers()
-        key = KEYS.find(connection, header.get("kid"))
-        if key is None or header.get("typ") != _TYPE:
-            raise ValueError("signed by no key of this server")
-        raw = jwt.decode(text, key, algorithms=[ALGORITHM]).claims
-        claims = Claims(UUID(raw["grant"]), frozenset(raw["scope"].split()), raw)
-        if issuer is not None and raw["iss"] != issuer:
-            raise ValueError("of another issuer")
-        expired = raw["exp"] <= time.time()
-    except (JoseError, ValueError, KeyError, TypeError, AttributeError):
-        raise Refusal(TOKEN_INVALID) from None
-    if expired:
+    claims = _verified.get(text)
+    if claims is None:
+        try:
+            claims = _verify(connection, text)
+        except (JoseError, ValueError, KeyError, TypeError, AttributeError):
+            raise Refusal(TOKEN_INVALID) from None
+        if len(_verified) >= _MOST_VERIFIED:
+            _verified.clear()
+        _verified[text] = claims
+    if issuer is not None and claims.raw["iss"] != issuer:
+        raise Refusal(TOKEN_INVALID)
+    if claims.raw["exp"] <= time.time():
         raise Refusal(TOKEN_EXPIRED)
     return claims
+
+
+def _verify(connection: Connection, text: str) -> Claims:
+    if len(text) > _LONGEST:
+        raise ValueError("too long")
+    header = jws.extract_compact(text.encode("ascii")).headers()
+    key = KEYS.find(connection, header.get("kid"))
+    if key is None or header.get("typ") != _TYPE:
+        raise ValueError("signed by no key of this server")
+    raw = jwt.decode(text, key, algorithms=[ALGORITHM]).claims
+    if not isinstance(raw["exp"], int) or not isinstance(raw["iss"], str):
+        raise ValueError("not as this server writes them")
+    return Claims(UUID(raw["grant"]), frozenset(raw["scope"].split()), raw)

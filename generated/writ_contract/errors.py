@@ -63,6 +63,7 @@ FILE_TOO_LARGE = "FILE_TOO_LARGE"
 UNSUPPORTED_FORMAT = "UNSUPPORTED_FORMAT"
 VALIDATION_ERROR = "VALIDATION_ERROR"
 CURSOR_INVALID = "CURSOR_INVALID"
+SPAN_TOO_LONG = "SPAN_TOO_LONG"
 EXPIRY_NOT_AHEAD = "EXPIRY_NOT_AHEAD"
 SOURCE_REF_INVALID = "SOURCE_REF_INVALID"
 SOURCE_NOT_ALLOWED = "SOURCE_NOT_ALLOWED"
@@ -341,6 +342,12 @@ ERRORS: dict[str, ErrorSpec] = {
         422,
         "The cursor is not one that this list gave out.",
         "Take next_cursor from the page before, with the same filters and sort, or start without a cursor.",
+    ),
+    "SPAN_TOO_LONG": ErrorSpec(
+        "SPAN_TOO_LONG",
+        422,
+        "The span of time is too long to be summed up.",
+        "Ask for a shorter one, or by the day.",
     ),
     "EXPIRY_NOT_AHEAD": ErrorSpec(
         "EXPIRY_NOT_AHEAD",

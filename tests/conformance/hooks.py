@@ -47,9 +47,11 @@ BEYOND_SCHEMA = {
     "URL_NOT_ALLOWED",
     "UPLOAD_UNKNOWN",
     "EXPIRY_NOT_AHEAD",
+    "SPAN_TOO_LONG",
 }
 """What 422 also says: the text has the form of a source, but no source is there, or it may not be used; or it
-is a time, but not one to come."""
+is a time, but not one to come; or two
+that are too far apart."""
 
 AHEAD = "2099-01-01T00:00:00Z"
 SOURCES = ("source_ref", "archive_url", "repository_url")

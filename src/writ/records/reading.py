@@ -11,8 +11,7 @@ from sqlalchemy import Connection, Select, bindparam, func, literal_column, sele
 from writ_contract.errors import AUDIT_ENTRY_NOT_FOUND, ERRORS, FORBIDDEN, UNAUTHORIZED
 from writ_contract.operations import OPERATIONS
 
-from writ.contract.errors import FieldError, Refusal
-from writ.contract.violations import refuse
+from writ.contract.errors import Refusal
 from writ.gateway.call import Actor
 from writ.records.entry import first_id
 from writ.records.models import NOBODY, AuditEntry
@@ -84,7 +83,7 @@ def read_log(connection: Connection, actor: Actor | None, query: Mapping[str, An
 
     Raises:
         Refusal: CURSOR_INVALID; FORBIDDEN for strangers' calls when they are not the actor's to see;
-            VALIDATION_ERROR for a method without a place, or a time that there is not.
+            VALIDATION_ERROR for a time that there is not.
     """
     page = read_entries(connection, actor, query)
     return Page([as_shown(row) for row in page.data], page.limit, page.next_cursor).as_json()
@@ -193,15 +192,10 @@ def _add_status(filters: dict[Any, Any]) -> None:
 
 
 def _add_operation(filters: dict[Any, Any]) -> None:
-    # A method and a path of the contract are an operation, for which there are indexes; for a method alone
-    # there is none.
-    method = filters.get(AuditEntry.method)
-    if method is None or AuditEntry.operation_id in filters:
+    # A method and a path of the contract are an operation, and for that there are indexes.
+    method, endpoint = filters.get(AuditEntry.method), filters.get(AuditEntry.endpoint)
+    if method is None or endpoint is None or AuditEntry.operation_id in filters:
         return
-    endpoint = filters.get(AuditEntry.endpoint)
-    if endpoint is None:
-        wrong = "is taken together with endpoint or operation_id; name one of them"
-        raise refuse([FieldError("/query/method", "dependentRequired", wrong)])
     operation = _OPERATION_AT.get((_AS_GET.get(method, method), endpoint))
     if operation is not None:
         filters[AuditEntry.operation_id] = operation

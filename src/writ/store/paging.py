@@ -47,13 +47,11 @@ def read_page(
     orders: Mapping[str, Order],
     query: Mapping[str, Any],
     filters: Mapping[Any, Any] | None = None,
-    given: Mapping[str, Any] | None = None,
 ) -> Page:
     """One page of a select. `query` holds limit, sort and perhaps cursor, as the contract names them.
 
-    `filters` are columns and the values that they must have, `given` the values of the statement's own
-    parameters. The statement is kept between calls, so it must be a constant; every key column of its orders
-    must be among its columns.
+    `filters` are columns and the values that they must have. The statement is kept between calls, so it must
+    be a constant; every key column of its orders must be among its columns.
 
     Raises:
         Refusal: CURSOR_INVALID for a cursor that this list did not give out for this sort.
@@ -62,7 +60,6 @@ def read_page(
     order = orders[sort]
     filters = filters or {}
     parameters = {f"filter_{at}": value for at, value in enumerate(filters.values())}
-    parameters |= given or {}
     parameters["limit"] = limit + 1
     cursor = query.get("cursor")
     if cursor is not None:

@@ -1,6 +1,6 @@
 """The audit log among millions of entries: how long a page takes, and what recording costs.
 
-    python -m bench.audit [--rows 10000000] [--database-url postgresql://…] [--folder /tmp]
+    PYTHONPATH=src:generated .venv/bin/python -m bench.audit [--rows N] [--database-url URL] [--folder F]
 
 Not part of `./scripts/bench`: it fills a disk with gigabytes. It makes a log of its own in a folder that it
 deletes; a database that is named must be empty, and what is made there stays. Pages are read by the function
@@ -153,6 +153,7 @@ def cases() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "operation, rare", {"operation_id": rare[0]}
     yield "endpoint", {"endpoint": common[1]}
     yield "endpoint and method, never", {"endpoint": other[1], "method": "DELETE"}
+    yield "method", {"method": "DELETE"}
     yield "status 200", {"status_code": 200}
     yield "status 500, rare", {"status_code": 500}
     yield "status 418, never", {"status_code": 418}

@@ -96,6 +96,7 @@ EVENT_GONE = "EVENT_GONE"
 EVENT_TYPE_UNKNOWN = "EVENT_TYPE_UNKNOWN"
 CURSOR_INVALID = "CURSOR_INVALID"
 IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+SPAN_TOO_LONG = "SPAN_TOO_LONG"
 EXPIRY_NOT_AHEAD = "EXPIRY_NOT_AHEAD"
 SCALE_BELOW_AMOUNT = "SCALE_BELOW_AMOUNT"
 PROJECT_UNKNOWN = "PROJECT_UNKNOWN"
@@ -561,6 +562,12 @@ ERRORS: dict[str, ErrorSpec] = {
         422,
         "The Idempotency-Key was used for another request.",
         "Give every new request a key of its own; only an exact repetition has the same one.",
+    ),
+    "SPAN_TOO_LONG": ErrorSpec(
+        "SPAN_TOO_LONG",
+        422,
+        "The span of time is too long to be summed up.",
+        "Ask for a shorter one, or by the day.",
     ),
     "EXPIRY_NOT_AHEAD": ErrorSpec(
         "EXPIRY_NOT_AHEAD",

@@ -184,7 +184,9 @@ def test_an_application_acts_for_itself(products: list[Product], owner: Client) 
             assert '"application-hosting-standard-1h"' in limits
             assert '"user-' not in limits
             # A token has no secret: nothing demands a signature of it, and nothing could verify one.
-            signed = client.get(f"{url}/api/sites", headers={"Signature": "a=:eA==:", "Signature-Input": "a=()"})
+            signed = client.get(
+                f"{url}/api/sites", headers={"Signature": "a=:eA==:", "Signature-Input": "a=()"}
+            )
             assert (signed.status_code, signed.json()["details"]["reason"]) == (401, "no_key")
             asked_who = client.get(f"{url}/v1/users/me")
             assert (asked_who.status_code, asked_who.json()["code"]) == (403, "forbidden")

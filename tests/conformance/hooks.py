@@ -54,10 +54,11 @@ BEYOND_SCHEMA = {
     "PROJECT_UNKNOWN",
     "ENDPOINT_UNKNOWN",
     "EVENT_TYPE_UNKNOWN",
+    "SPAN_TOO_LONG",
 }
 """What 422 also says: the text has the form of a source, but no source is there, or it may not be used; it is
-a time, but not one to come; it has the form of a project or an endpoint, and there is none; or one number has
-to be as large as another."""
+a time, but not one to come, or two that are too far apart; it has the form of a project or an endpoint, and
+there is none; or one number has to be as large as another."""
 
 AHEAD = "2099-01-01T00:00:00Z"
 SOURCES = ("source_ref", "archive_url", "repository_url")

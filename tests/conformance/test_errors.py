@@ -330,6 +330,11 @@ CASES: dict[tuple[str, str], How] = {
         "UNSUPPORTED_RESPONSE_TYPE",
         How(body={"response_type": "token", "redirect_uri": "https://example.com/"}),
     ),
+    **every(
+        "get_usage_summary get_usage_endpoints get_usage_errors",
+        "SPAN_TOO_LONG",
+        How(query={"from": "2024-02-20T10:00:00Z", "to": "2026-02-20T10:00:00Z"}),
+    ),
     **every("login", "INVALID_CREDENTIALS", How(body={"password": "not this one"})),
     # It serves no WordPress.
     **every("create_magic_login", "WP_CLI_ERROR", How(id=OTHER_ENVIRONMENT)),

@@ -63,6 +63,7 @@ FILTERS: list[tuple[dict[str, Any], list[int]]] = [
     ({"endpoint": "/sites/{id}", "method": "DELETE"}, [4]),
     ({"endpoint": "/sites/{id}", "method": "HEAD"}, [8]),
     ({"endpoint": "/sites/{id}", "method": "PATCH"}, []),
+    ({"method": "DELETE"}, [4]),
     ({"operation_id": "get_site", "method": "GET"}, [7, 6, 3, 2, 1]),
     ({"status_code": 200}, [8, 3, 2, 1]),
     ({"status_code": 500}, [7]),
@@ -76,6 +77,8 @@ FILTERS: list[tuple[dict[str, Any], list[int]]] = [
     ({"endpoint": "/sites/{id}", "status_code": 500}, [7]),
     ({"request_id": f"req_{entry_id(3).hex}"}, [3]),
     ({"request_id": f"req_{entry_id(20).hex}"}, []),
+    ({"request_id": "req_" + 32 * "f"}, []),
+    ({"request_id": f"req_{entry_id(3).hex}", "api_key_id": KEY}, []),
     ({"from": (AT + timedelta(milliseconds=3)).isoformat()}, [8, 7, 6, 5, 4, 3]),
     ({"to": (AT + timedelta(milliseconds=3)).isoformat()}, [2, 1]),
     ({"from": "2026-02-20T10:15:00.002500Z", "to": "2026-02-20T11:15:00.005+01:00"}, [4, 3]),
@@ -125,9 +128,6 @@ def test_what_is_not_the_own_is_not_there(filled: Log) -> None:
                 read_log(connection, who, {"limit": 5, "strangers": True})
         with pytest.raises(Refusal, match="UNAUTHORIZED"):
             read_log(connection, None, {"limit": 5})
-        with pytest.raises(Refusal) as refused:
-            read_log(connection, actor(), {"limit": 5, "method": "GET"})
-        assert refused.value.errors[0].field == "/query/method"
 
 
 INDEXED: list[tuple[dict[str, Any], str]] = [
@@ -137,6 +137,7 @@ INDEXED: list[tuple[dict[str, Any], str]] = [
     ({"operation_id": "get_site"}, "operation"),
     ({"endpoint": "/sites/{id}"}, "endpoint"),
     ({"endpoint": "/sites/{id}", "method": "GET"}, "operation"),
+    ({"method": "GET"}, "method"),
     ({"status_code": 200}, "status"),
     ({"status_code": 404}, "status"),
     ({"error_code": "site_not_found"}, "status"),
@@ -195,8 +196,7 @@ def test_every_filter_is_served_by_its_index_in_order(log: Log, monkeypatch: pyt
                 assert "Sort" not in plan, plan
                 assert "TEMP B-TREE" not in plan, plan
         read_log(connection, actor(), {"limit": 20, "request_id": f"req_{entry_id(3).hex}"})
-        assert "api_audit_log" in plans[-1]
-        assert "pk_api_audit_log" in plans[-1] or "autoindex" in plans[-1], plans[-1]
+        assert "ix_api_audit_log_organization " in plans[-1], plans[-1]
 
 
 def test_the_export_has_every_entry_once_oldest_first(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,7 @@ class AuditEntry(Base):
         _index("operation", "organization_id", "operation_id", "id"),
         _index("endpoint", "organization_id", "endpoint", "id"),
         _index("status", "organization_id", "status_code", "id"),
+        _index("method", "organization_id", "method", "id"),
         _index("key_operation", "api_key_id", "operation_id", "id", where="api_key_id IS NOT NULL"),
         _index("key_endpoint", "api_key_id", "endpoint", "id", where="api_key_id IS NOT NULL"),
         _index(

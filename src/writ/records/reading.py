@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, Select, bindparam, func, literal_column, select
-from writ_contract.errors import AUDIT_ENTRY_NOT_FOUND, ERRORS, FORBIDDEN, UNAUTHORIZED
+from sqlalchemy import Connection, Integer, Select, bindparam, literal_column, select, tuple_
+from writ_contract.errors import AUDIT_ENTRY_NOT_FOUND, CURSOR_INVALID, ERRORS, FORBIDDEN, UNAUTHORIZED
 from writ_contract.operations import OPERATIONS
 
-from writ.contract.errors import FieldError, Refusal
-from writ.contract.violations import refuse
+from writ.contract.errors import Refusal
 from writ.gateway.call import Actor
 from writ.records.entry import first_id
 from writ.records.models import NOBODY, AuditEntry
 from writ.records.times import time_in
 from writ.store.base import SmallUuid
-from writ.store.paging import Order, Page, equals, read_page
+from writ.store.paging import Page, equals
 from writ.store.prepared import Prepared
 
 HOUSE = UUID(int=1)
@@ -50,41 +51,43 @@ ALL_IDS = (UUID(int=0), UUID(int=(1 << 128) - 1))
 USUAL_STATUS = 200
 
 _ENTRY: Select[*tuple[Any, ...]] = select(*(getattr(AuditEntry, name) for name in SHOWN))
-_BETWEEN = _ENTRY.where(
-    AuditEntry.id >= bindparam("from_id", type_=SmallUuid()),
-    AuditEntry.id < bindparam("to_id", type_=SmallUuid()),
-)
-# A key or a user is of one organization, so theirs is the index to be used. This asks for the organization in
-# a way for which no database has an index.
-_OWNED = _BETWEEN.where(
-    func.coalesce(AuditEntry.organization_id, AuditEntry.id) == bindparam("organization", type_=SmallUuid())
-)
-# Written out, because the indexes for it leave this status out.
-_UNUSUAL = AuditEntry.status_code != literal_column(str(USUAL_STATUS))
-_STATEMENTS = {
-    ("all", False): _BETWEEN,
-    ("all", True): _BETWEEN.where(_UNUSUAL),
-    ("owned", False): _OWNED,
-    ("owned", True): _OWNED.where(_UNUSUAL),
-}
-_ORDERS = {"-id": Order((AuditEntry.id,), True), "id": Order((AuditEntry.id,), False)}
 _ONE = Prepared(_ENTRY.where(AuditEntry.id == bindparam("id", type_=SmallUuid())))
+_ORGANIZATION, _KEY, _USER = AuditEntry.organization_id, AuditEntry.api_key_id, AuditEntry.user_id
+_OPERATION, _ENDPOINT, _STATUS = AuditEntry.operation_id, AuditEntry.endpoint, AuditEntry.status_code
 _COLUMNS = {
     name: getattr(AuditEntry, name)
     for name in ("api_key_id", "user_id", "operation_id", "endpoint", "method", "status_code", "error_code")
 }
-
+# What the indexes begin with, the narrowest first; the last of each is the id.
+_PREFIXES: tuple[tuple[Any, ...], ...] = (
+    (_KEY, _STATUS),
+    (_KEY, _OPERATION),
+    (_KEY, _ENDPOINT),
+    (_KEY,),
+    (_USER,),
+    (_ORGANIZATION, _OPERATION, _STATUS),
+    (_ORGANIZATION, _ENDPOINT, _STATUS),
+    (_ORGANIZATION, _OPERATION),
+    (_ORGANIZATION, _ENDPOINT),
+    (_ORGANIZATION, _STATUS),
+    (_ORGANIZATION, AuditEntry.method),
+    (_ORGANIZATION,),
+)
+_WITHOUT_USUAL = frozenset(
+    ((_KEY, _STATUS), (_ORGANIZATION, _OPERATION, _STATUS), (_ORGANIZATION, _ENDPOINT, _STATUS))
+)
+"""Those whose index leaves out the usual status."""
 _AS_GET = {"HEAD": "GET"}
 _OPERATION_AT = {(spec.method, spec.path): spec.operation_id for spec in OPERATIONS.values()}
 _ENDPOINTS = frozenset(spec.path for spec in OPERATIONS.values())
 
 
 def read_log(connection: Connection, actor: Actor | None, query: Mapping[str, Any]) -> dict[str, Any]:
-    """A page of the log; `query` as the contract's parameters name them.
+    """A page of the log, newest first; `query` as the contract's parameters name them.
 
     Raises:
         Refusal: CURSOR_INVALID; FORBIDDEN for strangers' calls when they are not the actor's to see;
-            VALIDATION_ERROR for a method without a place, or a time that there is not.
+            VALIDATION_ERROR for a time that there is not.
     """
     page = read_entries(connection, actor, query)
     return Page([as_shown(row) for row in page.data], page.limit, page.next_cursor).as_json()
@@ -93,12 +96,92 @@ def read_log(connection: Connection, actor: Actor | None, query: Mapping[str, An
 def read_entries(
     connection: Connection, actor: Actor | None, query: Mapping[str, Any], *, newest_first: bool = True
 ) -> Page:
-    """A page of rows as the database has them; `query` may lack anything but `limit`."""
-    kind, given, filters = _chosen(actor, query)
-    status = filters.get(AuditEntry.status_code)
-    statement = _STATEMENTS[kind, status is not None and status != USUAL_STATUS]
-    asked = {"limit": query["limit"], "cursor": query.get("cursor"), "sort": "-id" if newest_first else "id"}
-    return read_page(connection, statement, _ORDERS, asked, filters, more=given)
+    """A page of rows as the database has them; raises as `read_log`. `query` may lack all but `limit`."""
+    organization, filters = _chosen(actor, query)
+    lowest, highest = _bounds(query, newest_first)
+    limit: int = query["limit"]
+    filters[_ORGANIZATION] = organization
+    prefix = _prefix_of(filters)
+    wanted = filters.pop(AuditEntry.id, None)
+    if wanted is not None:
+        lowest, highest = max(lowest, wanted), min(highest, _after(wanted))
+    values: dict[str, Any] = {f"prefix_{at}": filters.pop(column) for at, column in enumerate(prefix)}
+    if _ORGANIZATION not in prefix:
+        # A key or a user is of one organization: all rows are the actor's, or none is.
+        del filters[_ORGANIZATION]
+    values |= {f"filter_{at}": value for at, value in enumerate(filters.values())}
+    values |= {"lowest": lowest, "highest": highest, "limit": limit + 1}
+    data = _statement(prefix, tuple(filters), newest_first).dicts(connection, values)
+    if any(row["organization_id"] != organization for row in data):
+        data = []
+    more = len(data) > limit
+    del data[limit:]
+    return Page(data, limit, _as_cursor(data[-1]["id"]) if more else None)
+
+
+@lru_cache(maxsize=512)
+def _statement(prefix: tuple[Any, ...], filters: tuple[Any, ...], newest_first: bool) -> Prepared:
+    """The rows between two places of one index, in its order.
+
+    Both ends are rows of values and the order names every column, so that only this index can give it: asked
+    for equal columns in the order of the id, PostgreSQL may walk through all ids, hoping to meet such rows.
+    """
+    key = (*prefix, AuditEntry.id)
+    binds = [bindparam(f"prefix_{at}", type_=column.type) for at, column in enumerate(prefix)]
+    lowest, highest = (bindparam(name, type_=SmallUuid()) for name in ("lowest", "highest"))
+    statement = _ENTRY.where(tuple_(*key) >= tuple_(*binds, lowest), tuple_(*key) < tuple_(*binds, highest))
+    # Said once more in the words of the indexes that hold some of the rows.
+    if prefix[0] is not _ORGANIZATION:
+        statement = statement.where(prefix[0].is_not(None))
+    if prefix in _WITHOUT_USUAL:
+        statement = statement.where(_STATUS.op("<>")(literal_column(str(USUAL_STATUS))))
+    for at, column in enumerate(filters):
+        statement = statement.where(column == bindparam(f"filter_{at}", type_=column.type))
+    order = [column.desc() if newest_first else column.asc() for column in key]
+    return Prepared(statement.order_by(*order).limit(bindparam("limit", type_=Integer)))
+
+
+def _prefix_of(filters: Mapping[Any, Any]) -> tuple[Any, ...]:
+    usual = filters.get(_STATUS) == USUAL_STATUS
+    return next(
+        prefix
+        for prefix in _PREFIXES
+        if all(column in filters for column in prefix) and not (usual and prefix in _WITHOUT_USUAL)
+    )
+
+
+def _bounds(query: Mapping[str, Any], newest_first: bool) -> tuple[UUID, UUID]:
+    """The ids from which and before which the page lies."""
+    lowest, highest = ALL_IDS
+    since, until = time_in(query, "from"), time_in(query, "to")
+    lowest = lowest if since is None else first_id(since)
+    highest = highest if until is None else first_id(until)
+    if query.get("cursor") is not None:
+        last = _from_cursor(query["cursor"])
+        if newest_first:
+            highest = min(highest, last)
+        else:
+            lowest = max(lowest, _after(last))
+    return lowest, highest
+
+
+def _after(entry_id: UUID) -> UUID:
+    return UUID(int=min(entry_id.int + 1, ALL_IDS[1].int))
+
+
+def _as_cursor(entry_id: UUID) -> str:
+    return base64.urlsafe_b64encode(entry_id.bytes).decode().rstrip("=")
+
+
+def _from_cursor(cursor: str) -> UUID:
+    try:
+        return UUID(bytes=base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except ValueError:
+        raise Refusal(
+            CURSOR_INVALID,
+            "The cursor is not one that this list gave out; begin again without it.",
+            field="/query/cursor",
+        ) from None
 
 
 def read_entry(connection: Connection, actor: Actor | None, entry_id: UUID) -> dict[str, Any]:
@@ -146,20 +229,9 @@ def sees_strangers(actor: Actor | None) -> bool:
     return organization_of(actor) == HOUSE and actor is not None and actor.role in ("owner", "admin")
 
 
-def bounds(query: Mapping[str, Any]) -> dict[str, UUID]:
-    """The ids between which the calls lie that came `from` a time on and before `to`."""
-    lowest, highest = ALL_IDS
-    since, until = time_in(query, "from"), time_in(query, "to")
-    return {
-        "from_id": lowest if since is None else first_id(since),
-        "to_id": highest if until is None else first_id(until),
-    }
-
-
-def _chosen(actor: Actor | None, query: Mapping[str, Any]) -> tuple[str, dict[str, Any], dict[Any, Any]]:
-    """Which rows are asked for, the values of that statement, and what they must have beside."""
+def _chosen(actor: Actor | None, query: Mapping[str, Any]) -> tuple[UUID, dict[Any, Any]]:
+    """Whose rows are asked for, and what they must have beside."""
     organization = organization_of(actor)
-    given: dict[str, Any] = bounds(query)
     filters = equals(query, _COLUMNS)
     _add_status(filters)
     _add_operation(filters)
@@ -167,16 +239,10 @@ def _chosen(actor: Actor | None, query: Mapping[str, Any]) -> tuple[str, dict[st
         filters[AuditEntry.id] = _id_of(query["request_id"])
     if query.get("strangers"):
         if not sees_strangers(actor):
-            raise Refusal(
-                FORBIDDEN, "Calls of strangers are shown to owners and admins of the first organization."
-            )
-        filters[AuditEntry.organization_id] = NOBODY
-        return "all", given, filters
-    if any(column in filters for column in (AuditEntry.api_key_id, AuditEntry.user_id, AuditEntry.id)):
-        given["organization"] = organization
-        return "owned", given, filters
-    filters[AuditEntry.organization_id] = organization
-    return "all", given, filters
+            message = "Calls of strangers are shown to owners and admins of the first organization."
+            raise Refusal(FORBIDDEN, message)
+        organization = NOBODY
+    return organization, filters
 
 
 def _add_status(filters: dict[Any, Any]) -> None:
@@ -193,15 +259,10 @@ def _add_status(filters: dict[Any, Any]) -> None:
 
 
 def _add_operation(filters: dict[Any, Any]) -> None:
-    # A method and a path of the contract are an operation, for which there are indexes; for a method alone
-    # there is none.
-    method = filters.get(AuditEntry.method)
-    if method is None or AuditEntry.operation_id in filters:
+    # A method and a path of the contract are an operation, and for that there are indexes.
+    method, endpoint = filters.get(AuditEntry.method), filters.get(AuditEntry.endpoint)
+    if method is None or endpoint is None or AuditEntry.operation_id in filters:
         return
-    endpoint = filters.get(AuditEntry.endpoint)
-    if endpoint is None:
-        wrong = "is taken together with endpoint or operation_id; name one of them"
-        raise refuse([FieldError("/query/method", "dependentRequired", wrong)])
     operation = _OPERATION_AT.get((_AS_GET.get(method, method), endpoint))
     if operation is not None:
         filters[AuditEntry.operation_id] = operation

@@ -9,9 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Integer, Label, bindparam, case, func, select
+from writ_contract.errors import SPAN_TOO_LONG
 
-from writ.contract.errors import FieldError
-from writ.contract.violations import refuse
+from writ.contract.errors import Refusal
 from writ.records.models import UsageHour
 from writ.records.sealing import hour_of
 from writ.records.times import time_in
@@ -30,7 +30,7 @@ def summary(connection: Connection, organization: UUID, query: Mapping[str, Any]
     """Requests by hour or day, and their sum.
 
     Raises:
-        Refusal: VALIDATION_ERROR for a span that is too long.
+        Refusal: SPAN_TOO_LONG; VALIDATION_ERROR for a time that there is not.
     """
     since, until = _span(query)
     interval = query["interval"]
@@ -161,10 +161,9 @@ def _span(query: Mapping[str, Any]) -> tuple[int, int]:
     return since, until
 
 
-def _too_long(what: str) -> Exception:
-    return refuse(
-        [FieldError("/query/from", "maximum", f"from and to are too far apart; {what} are summed up")]
-    )
+def _too_long(what: str) -> Refusal:
+    message = f"from and to are too far apart; {what} are summed up."
+    return Refusal(SPAN_TOO_LONG, message, field="/query/from")
 
 
 def _bounds(since: int, until: int) -> dict[str, datetime]:

@@ -62,7 +62,9 @@ def test_the_studio_counts_reads_and_writes_apart() -> None:
 @pytest.mark.parametrize("surface", ["platform", "hosting"])
 @pytest.mark.parametrize("subject", ["key", "application"])
 def test_tiers_have_an_hour(tier: str, amount: int, most: int, surface: str, subject: str) -> None:
-    found = Book("r", (), HOME).count(((subject, "s"), ("organization", "o")), HOME, surface, "write", tier, {})
+    found = Book("r", (), HOME).count(
+        ((subject, "s"), ("organization", "o")), HOME, surface, "write", tier, {}
+    )
     hour = found[0].rule
     assert (hour.name, hour.amount, hour.ceiling) == (f"{subject}-{surface}-{tier}-1h", amount, most)
     assert found[1].rule.is_burst

@@ -23,6 +23,7 @@ _INDEXES: tuple[tuple[str, list[str], str | None], ...] = (
     ("operation", ["organization_id", "operation_id", "id"], None),
     ("endpoint", ["organization_id", "endpoint", "id"], None),
     ("status", ["organization_id", "status_code", "id"], None),
+    ("method", ["organization_id", "method", "id"], None),
     ("key_operation", ["api_key_id", "operation_id", "id"], _OF_KEY),
     ("key_endpoint", ["api_key_id", "endpoint", "id"], _OF_KEY),
     ("key_status", ["api_key_id", "status_code", "id"], f"{_OF_KEY} AND {_UNUSUAL}"),

@@ -23,7 +23,7 @@ from typing import Any
 from uuid import UUID
 
 from redis import Redis
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
 from writ.access.key_text import hash_key, make_key
@@ -31,6 +31,7 @@ from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, User
 from writ.access.roles import SCOPES_OF_PRESET
 from writ.events.lanes import secret_place
 from writ.events.models import Event, Notification
+from writ.events.sequencer import number_events
 from writ.events.webhook_models import WebhookDelivery, WebhookSubscription
 from writ.hosting import backups, domains, environments, releases, sites
 from writ.hosting.models import Backup, Domain, Environment, Node, Site, Upload
@@ -181,7 +182,6 @@ class World:
         sealer = Sealer(self.settings.secret())
         moment = datetime(2026, 2, 20, 10, 15, 59, tzinfo=UTC)
         with self.store.begin() as session:
-            position = (session.scalar(select(func.max(Event.position))) or 0) + 1
             session.add(
                 WebhookSubscription(
                     id=WEBHOOK,
@@ -195,13 +195,11 @@ class World:
                     ),
                 )
             )
-            for at, (event, created_at) in enumerate(
-                ((DELIVERED_EVENT, moment), (EARLY_EVENT, moment - timedelta(days=9)))
-            ):
+            early = moment - timedelta(days=9)
+            for event, created_at in ((DELIVERED_EVENT, moment), (EARLY_EVENT, early)):
                 session.add(
                     Event(
                         id=event,
-                        position=position + at,
                         type="environment.deployed",
                         organization_id=DEFAULT_ORGANIZATION_ID,
                         project_id=SITE,
@@ -211,6 +209,7 @@ class World:
                     )
                 )
             session.flush()
+            number_events(session)
             session.add(
                 WebhookDelivery(
                     id=DELIVERY,

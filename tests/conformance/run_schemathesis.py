@@ -93,6 +93,8 @@ def make_world(home: Path, state: dict[str, Any]) -> None:
     world = World(settings, CONTRACT)
     try:
         world.build()
+        world.wait_for_positions()
+        world.add_webhooks()
     finally:
         world.close()
 

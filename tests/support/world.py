@@ -27,7 +27,7 @@ from uuid import UUID
 from joserfc import jwt
 from joserfc.jwk import ECKey
 from redis import Redis
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
@@ -48,6 +48,7 @@ from writ.access.roles import EVERY, PROJECT_SPECIFIC, ROLES, SCOPES_OF_PRESET
 from writ.access.sessions import TOKEN_PREFIX, hash_token
 from writ.events.lanes import secret_place
 from writ.events.models import Event, Notification
+from writ.events.sequencer import number_events
 from writ.events.webhook_models import WebhookDelivery, WebhookSubscription
 from writ.gateway.sight import Sight
 from writ.hosting import backups, domains, environments, releases, sites
@@ -244,7 +245,6 @@ class World:
         sealer = Sealer(self.settings.secret())
         moment = datetime(2026, 2, 20, 10, 15, 59, tzinfo=UTC)
         with self.store.begin() as session:
-            position = (session.scalar(select(func.max(Event.position))) or 0) + 1
             session.add(
                 WebhookSubscription(
                     id=WEBHOOK,
@@ -258,13 +258,11 @@ class World:
                     ),
                 )
             )
-            for at, (event, created_at) in enumerate(
-                ((DELIVERED_EVENT, moment), (EARLY_EVENT, moment - timedelta(days=9)))
-            ):
+            early = moment - timedelta(days=9)
+            for event, created_at in ((DELIVERED_EVENT, moment), (EARLY_EVENT, early)):
                 session.add(
                     Event(
                         id=event,
-                        position=position + at,
                         type="environment.deployed",
                         organization_id=DEFAULT_ORGANIZATION_ID,
                         project_id=SITE,
@@ -274,6 +272,7 @@ class World:
                     )
                 )
             session.flush()
+            number_events(session)
             session.add(
                 WebhookDelivery(
                     id=DELIVERY,

@@ -179,8 +179,8 @@ def listen(
             body = {"url": receiver.url, "events": list(events), "description": "writ webhook listen"}
             made = session.api.call("POST", "/v1/webhooks", body)
             secret = made["secret_key"]
-        session.show.note(f"Listening on {receiver.url}; Ctrl-C ends it.")
         try:
+            session.show.note(f"Listening on {receiver.url}; Ctrl-C ends it.")
             for got in receiver.events(secret, count):
                 if session.show.as_json:
                     click.echo(json.dumps(got, ensure_ascii=False))

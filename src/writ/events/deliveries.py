@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, RowMapping, Select, insert, select
+from sqlalchemy import Connection, RowMapping, Select, insert, literal, select
 from sqlalchemy.orm import Session
 from writ_contract.errors import (
     DELIVERY_NOT_FOUND,
@@ -65,6 +66,17 @@ _EVENT = select(
     Event.subject,
     Event.data,
     Event.changes,
+    Event.created_at,
+    Event.position,
+)
+_EVENT_WITHOUT_DATA = _EVENT.with_only_columns(
+    Event.id,
+    Event.type,
+    Event.organization_id,
+    Event.project_id,
+    Event.subject,
+    literal(None).label("data"),
+    literal(None).label("changes"),
     Event.created_at,
     Event.position,
 )
@@ -158,8 +170,10 @@ def replay_range(session: Session, actor: Actor, webhook_id: UUID, body: Mapping
     types = expand_types(webhook.event_types, field="/body/event_types")
     if "event_types" in body:
         types &= check_types(body["event_types"], "event_types")
+    with_data = bool(webhook.filters.get("data"))
     rows = session.execute(
-        _EVENT.where(
+        (_EVENT if with_data else _EVENT_WITHOUT_DATA)
+        .where(
             Event.organization_id == webhook.organization_id,
             Event.created_at >= begin,
             Event.created_at < end,
@@ -170,18 +184,21 @@ def replay_range(session: Session, actor: Actor, webhook_id: UUID, body: Mapping
         .order_by(Event.created_at, Event.sequence)
         .limit(LOOKED_AT * most + 1)
     )
-    events = [_told(row) for row in rows.mappings()]
-    wanted = [event for event in events if passes(event, webhook.filters)]
-    if len(events) > LOOKED_AT * most or len(wanted) > most:
-        raise Refusal(REPLAY_TOO_LARGE, details={"limit": most})
+    wanted = []
+    for looked_at, row in enumerate(rows.mappings().yield_per(100), 1):
+        event = _told(row)
+        if passes(event, webhook.filters):
+            wanted.append(replace(event, data={}, changes=None))
+        if looked_at > LOOKED_AT * most or len(wanted) > most:
+            raise Refusal(REPLAY_TOO_LARGE, details={"limit": most})
     origins: dict[UUID, UUID] = {}
     ids = [event.id for event in wanted]
-    for row in session.execute(
+    for told in session.execute(
         select(Delivery.event_id, Delivery.id)
         .where(Delivery.subscription_id == webhook.id, Delivery.replay_of.is_(None))
         .where(Delivery.id >= new_id(begin), Delivery.event_id.in_(ids))
     ):
-        origins.setdefault(row.event_id, row.id)
+        origins.setdefault(told.event_id, told.id)
     _write(session, webhook, [(event, origins.get(event.id)) for event in wanted])
     return len(wanted)
 

@@ -361,10 +361,10 @@ class WebhookEngine:
             outcome.error,
             outcome.success,
         )
-        if outcome.success:
-            lane.failures = 0
-        else:
-            lane.failures += 1
+        lane.count(outcome.success)
+        if lane.waiting and lane.workers < lane.at_a_time:
+            self._set_to_work(lane)
+        if not outcome.success:
             self._plan_retry(lane, result, outcome)
         self._results.append(result)
         self._woken.set()

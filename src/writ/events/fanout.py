@@ -18,8 +18,10 @@ from writ.events.lanes import Item
 from writ.events.matching import matches_type, passes
 from writ.events.payload import render
 from writ.events.sequencer import NumberedEvent
-from writ.store.base import new_id
+from writ.store.base import new_ids
 from writ.store.batch import time_text
+
+IDS_AT_A_TIME = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class FanOut:
     def _spread(self, events: Sequence[NumberedEvent]) -> list[tuple[object, ...]]:
         rows: list[tuple[object, ...]] = []
         moment = time_text(time.time())
+        ids: list[UUID] = []
         found: dict[tuple[UUID, str], list[_Listener]] = {}
         for event in events:
             kind = (event.organization_id, event.type)
@@ -103,7 +106,8 @@ class FanOut:
             for one in listeners:
                 if one.filters and not passes(event, one.filters):
                     continue
-                delivery = new_id().hex
+                ids = ids or new_ids(IDS_AT_A_TIME)[::-1]
+                delivery = ids.pop().hex
                 subject = event.subject if one.ordered else None
                 rows.append((delivery, one.id, key, event.type, event.position, subject, moment))
                 item = None

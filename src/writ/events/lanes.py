@@ -17,7 +17,10 @@ from writ.store.batch import read_time
 from writ.store.secrets import Sealer
 
 AT_A_TIME = 16
-"""Attempts under way to one endpoint, while it answers well."""
+"""Attempts under way to one endpoint that answers well."""
+
+AT_FIRST = 2
+"""So many to one that has not answered yet: those that hang must not take all connections before it is seen."""
 
 SICK_AFTER = 3
 """Failures in a row after which an endpoint gets few of the connections."""
@@ -57,6 +60,7 @@ class Lane:
         self.retry_at: float | None = None
         self.workers = 0
         self.failures = 0
+        self._allowed = AT_FIRST
         self.active = True
         self._turn = 0
         self._next_free = 0.0
@@ -102,7 +106,16 @@ class Lane:
     @property
     def at_a_time(self) -> int:
         """How many attempts may be under way: one, to see whether a sick endpoint is well again."""
-        return 1 if self.sick else AT_A_TIME
+        return 1 if self.sick else self._allowed
+
+    def count(self, success: bool) -> None:
+        """What came of an attempt: who takes it may be sent one more at a time, who fails half as many."""
+        if success:
+            self.failures = 0
+            self._allowed = min(self._allowed + 1, AT_A_TIME)
+        else:
+            self.failures += 1
+            self._allowed = max(self._allowed // 2, 1)
 
     @property
     def waiting(self) -> int:

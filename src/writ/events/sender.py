@@ -18,11 +18,12 @@ from writ.events.signing import Signer
 from writ.events.webhook_models import RESPONSE_MAX_BYTES
 from writ.outgoing.connector import AddressRefused, vetted_connector
 from writ.outgoing.guard import Network, parse_url
-from writ.store.base import new_id
+from writ.store.base import new_id, new_ids
 
 USER_AGENT = "WedSync-Webhooks/1.0"
 TOTAL_SECONDS = 30.0
 CONNECT_SECONDS = 5.0
+IDS_AT_A_TIME = 64
 _LEFT_OUT = ("Accept", "Accept-Encoding")
 
 
@@ -62,6 +63,7 @@ class Sender:
         connect_seconds: float = CONNECT_SECONDS,
     ) -> None:
         self._trusted = trusted
+        self._ids: list[UUID] = []
         self._session = aiohttp.ClientSession(
             connector=vetted_connector(trusted),
             timeout=aiohttp.ClientTimeout(total=total_seconds, sock_connect=connect_seconds),
@@ -84,7 +86,8 @@ class Sender:
         self, target: URL, signer: Signer, message_id: str, event_type: str, body: bytes
     ) -> Outcome:
         """Make one attempt; whatever goes wrong is in the outcome."""
-        attempt_id = new_id()
+        self._ids = self._ids or new_ids(IDS_AT_A_TIME)[::-1]
+        attempt_id = self._ids.pop()
         begun = time.time()
         headers = signer.headers(message_id, int(begun), body)
         headers["Content-Type"] = "application/json"

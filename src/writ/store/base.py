@@ -26,6 +26,15 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def new_ids(count: int) -> list[UUID]:
+    """So many ids of this moment, in ascending order: for less than one call of the kernel each."""
+    head = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | 0x7 << 76 | 0x2 << 62
+    mask = (1 << 76) - 1 & ~(0x3 << 62)
+    noise = os.urandom(10 * count)
+    tails = [int.from_bytes(noise[at : at + 10], "big") & mask for at in range(0, 10 * count, 10)]
+    return [UUID(int=head | tail) for tail in sorted(tails)]
+
+
 def new_id(moment: datetime | None = None) -> UUID:
     """A UUID version 7 (RFC 9562): 48 bits of milliseconds, then random, so new rows lie side by side.
 

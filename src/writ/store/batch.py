@@ -25,7 +25,7 @@ _CASTS = {
 def time_text(moment: datetime | float) -> str:
     """A time, or seconds since 1970, as batches and SQLite write it."""
     at = moment.astimezone(UTC) if isinstance(moment, datetime) else datetime.fromtimestamp(moment, UTC)
-    return at.strftime("%Y-%m-%d %H:%M:%S.%f")
+    return at.isoformat(" ", "microseconds")[:26]
 
 
 def read_time(text: str) -> datetime:

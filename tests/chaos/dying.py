@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 import writ.app
 import writ.store.work
+from writ.cli import _serve
 from writ.contract.errors import Refusal
 from writ.gateway.call import Call
 from writ.gateway.reply import Reply
@@ -160,7 +161,30 @@ def create() -> Any:
     return mortal(writ.app.create_app())
 
 
-if __name__ == "__main__":
-    from writ.cli import _serve
+def serve(port: int) -> None:
+    """The server, in a session of its own: what kills its group ends no one else."""
+    os.setsid()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    _serve("tests.chaos.dying:create", "127.0.0.1", port, 1)
 
-    _serve("tests.chaos.dying:create", "127.0.0.1", int(sys.argv[1]), 1)
+
+def breed(port: int) -> None:
+    """A server for each line that comes, forked, and its number for an answer.
+
+    It is started dozens of times, and to import everything takes longer than to start.
+    """
+    # Nobody waits for those that are dead: the kernel is to forget them.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while sys.stdin.readline():
+        pid = os.fork()
+        if pid == 0:
+            try:
+                serve(port)
+            finally:
+                os._exit(1)
+        print(pid, flush=True)
+
+
+if __name__ == "__main__":
+    breed(int(sys.argv[1]))

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import httpx
@@ -23,6 +23,7 @@ from sqlalchemy import func, select
 
 from tests.chaos.chaos import kill_session
 from tests.chaos.dying import AFTER_COMMIT, BEFORE_COMMIT
+from tests.chaos.gate import is_alive
 from tests.support.postgres import PostgresServer
 from tests.support.product import ROOT, Client, Product
 from tests.support.redis import RedisServer
@@ -33,9 +34,25 @@ from writ.records.kept import KeptAnswer
 from writ.store.work import Store
 
 pytestmark = pytest.mark.requirement("S1-34")
-RANDOM_DEATHS, SEED = 4, 34
+RANDOM_DEATHS, SEED = 3, 34
 WITH_A_SECRET = ("after begin", "before the commit", "after the commit", "within the answer")
 _number = itertools.count(1)
+
+
+class Forked:
+    """A process that is another's child: as much of a `Popen` as killing it takes."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def poll(self) -> int | None:
+        return None if is_alive(self.pid) else 0
+
+    def wait(self, seconds: float) -> None:
+        give_up_at = time.monotonic() + seconds
+        while self.poll() is None:
+            assert time.monotonic() < give_up_at, "it does not die"
+            time.sleep(0.01)
 
 
 class Mortal(Product):
@@ -53,6 +70,14 @@ class Mortal(Product):
         self.order = self.home / "death"
         self.home.mkdir(parents=True)
         self.prepare()
+        with (self.home / "server.log").open("ab") as log:
+            self.nursery = subprocess.Popen(
+                [sys.executable, "-m", "tests.chaos.dying", str(self.port)],
+                env=self.environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
         self.revive()
         self.store = Store(self.database_url, pool_size=1)
         self.api: Client = self.client()
@@ -62,14 +87,11 @@ class Mortal(Product):
         gone = self.processes.pop("server", None)
         if gone is not None:
             kill_session(gone)
-        with (self.home / "server.log").open("ab") as log:
-            self.processes["server"] = subprocess.Popen(
-                [sys.executable, "-m", "tests.chaos.dying", str(self.port)],
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        assert self.nursery.stdin is not None
+        assert self.nursery.stdout is not None
+        self.nursery.stdin.write(b"another\n")
+        self.nursery.stdin.flush()
+        self.processes["server"] = cast(Any, Forked(int(self.nursery.stdout.readline())))
         self.wait_for(f"{self.url}/readyz")
 
     def end(self) -> None:
@@ -78,6 +100,9 @@ class Mortal(Product):
             self.store.close()
         for process in self.processes.values():
             kill_session(process)
+        if hasattr(self, "nursery"):
+            self.nursery.kill()
+            self.nursery.communicate()
 
     def insist(self, path: str, body: dict[str, Any], key: str) -> tuple[httpx.Response, int]:
         """Send it until there is a 2xx; the answer, and how often the server had died."""

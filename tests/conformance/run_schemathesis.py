@@ -175,7 +175,7 @@ def judge(counts: dict[str, dict[str, int]]) -> list[str]:
         answers = counts.get(operation_id, {})
         if not answers:
             faults.append(f"{operation_id} was never called")
-        elif not any(status.startswith("2") for status in answers) and operation_id not in NEVER_SUCCEEDS:
+        elif str(OPERATIONS[operation_id].success) not in answers and operation_id not in NEVER_SUCCEEDS:
             faults.append(f"{operation_id} never succeeded: {answers}")
     return faults
 
@@ -203,12 +203,12 @@ def main() -> int:
         client = stack.enter_context(httpx.Client())
         client.post(f"{url}/api/login", json=CREDENTIALS, timeout=20).raise_for_status()
         environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if not name.startswith("WRIT_")},
             "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "src", ROOT / "generated"))),
             "WRIT_SESSION_TOKEN": client.cookies["session_token"],
             "WRIT_API_KEY": make_key(url, client),
             "WRIT_CONFORMANCE_URL": url,
-            "WRIT_CONFORMANCE_DATABASE": f"sqlite:///{home / 'writ.db'}",
+            "WRIT_CONFORMANCE_HOME": str(home),
             "WRIT_CONFORMANCE_COUNTS": str(home / "counts"),
         }
         configurations = write_configurations(home)

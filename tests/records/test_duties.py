@@ -133,6 +133,7 @@ def test_tokens_and_codes_whose_time_is_over_go(log: Log, monkeypatch: pytest.Mo
             DeveloperApplication(
                 id=application,
                 application_name="Planner",
+                contact_email="planner@example.com",
                 client_id="app_planner",
                 organization_id=DEFAULT_ORGANIZATION_ID,
                 created_by=user.id,
@@ -169,7 +170,9 @@ def test_without_redis_everything_else_is_done(log: Log, tmp_path: Path) -> None
     log.answer([1])
     done: list[float] = []
     others = [Duty("after", lambda: done.append(1.0), 0.0)]
-    record_until(log, [*duties.values(), *others], lambda: log.numbers() == [1] and len(done) >= 2)
+    with capture_logs() as said:
+        record_until(log, [*duties.values(), *others], lambda: log.numbers() == [1] and len(done) >= 2)
+    assert {(entry["event"], entry["duty"]) for entry in said} == {("duty_failed", "quotas")}
     assert log.verify().fault is None
 
 

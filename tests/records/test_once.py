@@ -30,16 +30,26 @@ def code(got: Any) -> tuple[int, str]:
     return got.status, got.json["code"]
 
 
+def names(got: Any) -> list[str]:
+    return sorted(name for name, _ in got.headers)
+
+
+def kept_headers(got: Any) -> list[tuple[str, str]]:
+    """What a repetition has to have as well."""
+    own = ("x-request-id", "idempotent-replayed", "x-ratelimit-", "ratelimit")
+    return sorted(header for header in got.headers if not header[0].startswith(own))
+
+
 def test_a_repetition_gets_the_first_answer_and_does_nothing(front: Front) -> None:
     first, second = front.order_site(KEY), front.order_site(KEY)
     assert first.status == 202
     assert not is_replay(first)
     assert is_replay(second)
     assert (second.status, second.body) == (first.status, first.body)
-    without = ("x-request-id", "idempotent-replayed")
-    assert sorted(h for h in second.headers if h[0] not in without) == sorted(
-        h for h in first.headers if h[0] not in without
-    )
+    assert kept_headers(second) == kept_headers(first)
+    # A repetition is a request: it is counted, and has the figures of now.
+    assert names(second) == sorted([*names(first), "idempotent-replayed"])
+    assert int(second.header("x-ratelimit-remaining")) < int(first.header("x-ratelimit-remaining"))
     assert second.header("location") == f"/api/jobs/{first.json['job_id']}"
     assert second.header("x-request-id") != first.header("x-request-id")
     assert (front.count(Site), front.count(Job)) == (1, 1)

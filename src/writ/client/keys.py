@@ -14,7 +14,7 @@ _LIMITS = ("read_per_minute", "write_per_minute", "per_hour", "burst")
 _KEEP = "Keep api_key and api_secret now: they are not shown again."
 
 
-class RateLimit(click.ParamType):
+class RateLimit(click.ParamType[tuple[str, int]]):
     """A limit of a key's own, as `per_hour=2000`: its name and how many requests."""
 
     name = "limit"

@@ -15,7 +15,7 @@ _DELIVERIES = ("id", "event_type", "status", "http_status_code", "error", "attem
 _KEEP = "Keep secret_key now: it is not shown again."
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[str]):
     """A time as ISO 8601 writes it; a date is its beginning, and without a zone it is UTC."""
 
     name = "time"

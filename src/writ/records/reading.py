@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, Integer, Select, bindparam, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Integer, Select, bindparam, literal_column, select
+from sqlalchemy.ext.compiler import compiles
 from writ_contract.errors import AUDIT_ENTRY_NOT_FOUND, CURSOR_INVALID, ERRORS, FORBIDDEN, UNAUTHORIZED
 from writ_contract.operations import OPERATIONS
 
@@ -119,26 +120,47 @@ def read_entries(
     return Page(data, limit, _as_cursor(data[-1]["id"]) if more else None)
 
 
+class _Unindexed(ColumnElement[Any]):
+    """A column by which SQLite is not to choose an index: it has no statistics, and takes any that fits."""
+
+    inherit_cache = False
+
+    def __init__(self, column: Any) -> None:
+        self.column, self.type = column, column.type
+
+
+@compiles(_Unindexed)
+def _as_it_is(element: _Unindexed, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.column, **options))
+
+
+@compiles(_Unindexed, "sqlite")
+def _with_plus(element: _Unindexed, compiler: Any, **options: Any) -> str:
+    return f"+{compiler.process(element.column, **options)}"
+
+
 @lru_cache(maxsize=512)
 def _statement(prefix: tuple[Any, ...], filters: tuple[Any, ...], newest_first: bool) -> Prepared:
-    """The rows between two places of one index, in its order.
+    """The rows between two places of one index, in its order: all that it begins with is named, then the id.
 
-    Both ends are rows of values and the order names every column, so that only this index can give it: asked
-    for equal columns in the order of the id, PostgreSQL may walk through all ids, hoping to meet such rows.
+    Nothing else is asked of the index's columns, so that the planner's estimate is that of its statistics.
     """
-    key = (*prefix, AuditEntry.id)
     binds = [bindparam(f"prefix_{at}", type_=column.type) for at, column in enumerate(prefix)]
     lowest, highest = (bindparam(name, type_=SmallUuid()) for name in ("lowest", "highest"))
-    statement = _ENTRY.where(tuple_(*key) >= tuple_(*binds, lowest), tuple_(*key) < tuple_(*binds, highest))
+    statement = _ENTRY.where(
+        *(column == bind for column, bind in zip(prefix, binds, strict=True)),
+        AuditEntry.id >= lowest,
+        AuditEntry.id < highest,
+    )
     # Said once more in the words of the indexes that hold some of the rows.
     if prefix[0] is not _ORGANIZATION:
         statement = statement.where(prefix[0].is_not(None))
     if prefix in _WITHOUT_USUAL:
         statement = statement.where(_STATUS.op("<>")(literal_column(str(USUAL_STATUS))))
     for at, column in enumerate(filters):
-        statement = statement.where(column == bindparam(f"filter_{at}", type_=column.type))
-    order = [column.desc() if newest_first else column.asc() for column in key]
-    return Prepared(statement.order_by(*order).limit(bindparam("limit", type_=Integer)))
+        statement = statement.where(_Unindexed(column) == bindparam(f"filter_{at}", type_=column.type))
+    order = AuditEntry.id.desc() if newest_first else AuditEntry.id.asc()
+    return Prepared(statement.order_by(order).limit(bindparam("limit", type_=Integer)))
 
 
 def _prefix_of(filters: Mapping[Any, Any]) -> tuple[Any, ...]:

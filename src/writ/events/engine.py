@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,8 +27,9 @@ from sqlalchemy.orm import Session
 from writ.contract.errors import Refusal
 from writ.events import ledger
 from writ.events.alarms import alarm
+from writ.events.bodies import Bodies
 from writ.events.disabling import FAILING_REASON, GONE_REASON, disable
-from writ.events.envelope import event_name
+from writ.events.envelope import PREFIX
 from writ.events.fanout import FanOut
 from writ.events.housekeeping import Housekeeper
 from writ.events.lanes import Item, Lane
@@ -48,10 +49,11 @@ from writ.store.work import Store
 log = structlog.get_logger(__name__)
 
 LANES_A_TURN = 64
+EVENTS_AT_A_TIME = 100
 IDLE_SECONDS = 0.05
 """How long the thread rests when there is nothing to do."""
 
-BUSY_SECONDS = 0.01
+BUSY_SECONDS = 0.02
 """How long it rests otherwise, so that a turn has something to carry."""
 
 SUBSCRIPTIONS_SECONDS = 1.0
@@ -62,9 +64,6 @@ AWAY_SECONDS = 1.0
 
 STOP_SECONDS = 5.0
 """How long attempts under way get to end when the process is told to stop."""
-
-BODIES_KEPT = 256
-"""Payloads of events that were read again; several lanes read the same ones at about the same time."""
 
 HEALTHY_CONNECTIONS, SICK_CONNECTIONS = 512, 64
 """Attempts under way in all: to endpoints that answer, and to those that have failed lately."""
@@ -93,6 +92,7 @@ class _Turn:
     versions: dict[str, int] | None = None
     changed: list[ledger.Subscription] = field(default_factory=list)
     due: list[tuple[str, ledger.DueRows]] = field(default_factory=list)
+    bodies: dict[str, bytes] = field(default_factory=dict)
     disabled: list[str] = field(default_factory=list)
 
 
@@ -101,10 +101,10 @@ class WebhookEngine:
 
     def __init__(self, settings: Settings, store: Store, sealer: Sealer, lease: Lease) -> None:
         self._settings, self._store, self._sealer, self._lease = settings, store, sealer, lease
-        self._fan_out = FanOut(settings.public_url)
+        self._bodies = Bodies()
+        self._fan_out = FanOut(settings.public_url, self._bodies)
         self._lanes: dict[str, Lane] = {}
         self._results: list[Result] = []
-        self._bodies: dict[UUID, bytes] = {}
         self._broken: dict[str, int] = {}
         self._compared = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -207,7 +207,24 @@ class WebhookEngine:
                     connection, want.lane, moment, ordered=want.ordered, first=want.first, late=want.late
                 )
                 turn.due.append((want.lane, due))
+            self._fetch(connection, turn)
         return turn
+
+    def _fetch(self, connection: Connection, turn: _Turn) -> None:
+        """Make the payloads that are not kept; without one the event is gone."""
+        ids = dict.fromkeys(row.event_id for _, due in turn.due for row in due.rows)
+        missing = []
+        for key in ids:
+            body = self._bodies.get(key)
+            if body is None:
+                missing.append(key)
+            else:
+                turn.bodies[key] = body
+        for start in range(0, len(missing), EVENTS_AT_A_TIME):
+            for event in ledger.read_events(connection, missing[start : start + EVENTS_AT_A_TIME]):
+                key, body = event.id.hex, render(event, self._settings.public_url)
+                self._bodies.put(key, body)
+                turn.bodies[key] = body
 
     def _compare(self, connection: Connection, turn: _Turn) -> None:
         turn.versions = ledger.read_versions(connection)
@@ -248,7 +265,7 @@ class WebhookEngine:
                 lane.clear()
         for key, due in turn.due:
             if (lane := self._lanes.get(key)) is not None:
-                self._queue(lane, due)
+                self._queue(lane, due, turn.bodies)
         for lane in self._lanes.values():
             if lane.waiting:
                 self._set_to_work(lane)
@@ -285,21 +302,15 @@ class WebhookEngine:
             self._set_to_work(lane)
         self._woken.set()
 
-    def _queue(self, lane: Lane, due: ledger.DueRows) -> None:
+    def _queue(self, lane: Lane, due: ledger.DueRows, bodies: Mapping[str, bytes]) -> None:
         for row in due.rows:
             if row.id in lane.known:
                 continue
-            if row.event is None:
+            body = bodies.get(row.event_id)
+            if body is None:
                 lane.known.add(row.id)
                 self._results.append(_given_up(lane.id, row))
-                continue
-            event = row.event
-            body = self._bodies.get(event.id)
-            if body is None:
-                if len(self._bodies) >= BODIES_KEPT:
-                    self._bodies.clear()
-                body = self._bodies[event.id] = render(event, self._settings.public_url)
-            if not lane.add(Item(row.id, event_name(event.id), event.type, body, row.attempts)):
+            elif not lane.add(Item(row.id, f"{PREFIX}{row.event_id}", row.event_type, body, row.attempts)):
                 break
         lane.backlog = lane.backlog or due.more
         if due.next_retry_at is not None:

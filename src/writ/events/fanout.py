@@ -13,6 +13,7 @@ import orjson
 from sqlalchemy import Connection
 
 from writ.events import ledger
+from writ.events.bodies import Bodies
 from writ.events.envelope import event_name
 from writ.events.lanes import Item
 from writ.events.matching import matches_type, passes
@@ -49,7 +50,8 @@ class FanOut:
     `inbox` may be read by another thread.
     """
 
-    def __init__(self, public_url: str | None) -> None:
+    def __init__(self, public_url: str | None, bodies: Bodies) -> None:
+        self._bodies = bodies
         self.inbox: deque[Fresh] = deque()
         self._public_url = public_url
         self._versions: dict[str, int] = {}
@@ -112,7 +114,9 @@ class FanOut:
                 rows.append((delivery, one.id, key, event.type, event.position, subject, moment))
                 item = None
                 if not one.ordered:
-                    body = body or render(event, self._public_url)
+                    if body is None:
+                        body = render(event, self._public_url)
+                        self._bodies.put(key, body)
                     item = Item(delivery, name, event.type, body, 0)
                 self._written.append(Fresh(one.id, item))
         return rows

@@ -20,13 +20,16 @@ AT_A_TIME = 16
 """Attempts under way to one endpoint that answers well."""
 
 AT_FIRST = 2
-"""So many to one that has not answered yet: those that hang must not take all connections before it is seen."""
+"""So many to one that has not answered yet: those that hang must not take all connections unnoticed."""
 
 SICK_AFTER = 3
 """Failures in a row after which an endpoint gets few of the connections."""
 
-KEPT_IN_MEMORY = 512
+KEPT_IN_MEMORY = 2_048
 """Deliveries of one lane that are held beside their rows; the rest is read when these are done."""
+
+KEPT_BYTES = 16 << 20
+"""So many bytes of payloads may be queued in one lane."""
 
 LATE_SHARE = 4
 """Of so many attempts one may be a late one while first ones wait: they come first, but not alone."""
@@ -56,6 +59,7 @@ class Lane:
         self.first: deque[Item] = deque()
         self.late: deque[Item] = deque()
         self.known: set[str] = set()
+        self._bytes = 0
         self.backlog = True
         self.retry_at: float | None = None
         self.workers = 0
@@ -126,20 +130,26 @@ class Lane:
         """Queue a delivery; False when it is known already or there is no room, so that its row waits."""
         if item.delivery_id in self.known:
             return False
-        if len(self.known) >= KEPT_IN_MEMORY:
+        if len(self.known) >= KEPT_IN_MEMORY or self._bytes >= KEPT_BYTES:
             self.backlog = True
             return False
         self.known.add(item.delivery_id)
+        self._bytes += len(item.body)
         (self.late if item.attempts else self.first).append(item)
         return True
 
     def take(self) -> Item | None:
         """The next delivery: first attempts before late ones, but not only them."""
-        if not self.first or (self.late and self._turn >= LATE_SHARE - 1):
+        if self.late and (not self.first or self._turn >= LATE_SHARE - 1):
             self._turn = 0
-            return self.late.popleft() if self.late else None
-        self._turn += 1
-        return self.first.popleft()
+            item = self.late.popleft()
+        elif self.first:
+            self._turn += 1
+            item = self.first.popleft()
+        else:
+            return None
+        self._bytes -= len(item.body)
+        return item
 
     def room(self) -> int:
         """How many more rows may be read."""
@@ -148,7 +158,7 @@ class Lane:
     def wants_rows(self, moment: float) -> bool:
         """Whether to look for due rows now: few are left in memory, and there may be some."""
         due = self.backlog or (self.retry_at is not None and self.retry_at <= moment)
-        return due and self.waiting < KEPT_IN_MEMORY // 4
+        return due and self.waiting < KEPT_IN_MEMORY // 4 and self._bytes < KEPT_BYTES // 2
 
     def pause(self) -> float:
         """Seconds to wait before the next attempt, so that max_per_second is kept; it is counted as made."""
@@ -163,6 +173,7 @@ class Lane:
         """Forget what is queued; the rows stay."""
         for item in (*self.first, *self.late):
             self.known.discard(item.delivery_id)
+        self._bytes = 0
         self.first.clear()
         self.late.clear()
 

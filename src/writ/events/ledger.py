@@ -7,30 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import orjson
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
+from writ.events.models import Event
 from writ.events.payload import Told
-from writ.store.batch import Batch, Reading, read_time
+from writ.store.batch import Batch, Reading
 
-_EVENT = {
-    "event_id": ("id", "e.id"),
-    "type": ("text", "e.type"),
-    "organization_id": ("id", "e.organization_id"),
-    "project_id": ("id", "e.project_id"),
-    "subject": ("text", "e.subject"),
-    "data": ("json", "e.data"),
-    "changes": ("json", "e.changes"),
-    "created_at": ("time", "e.created_at"),
-    "position": ("int", "e.position"),
-}
 _DUE = {
     "delivery_id": ("id", "d.id"),
     "status": ("text", "d.status"),
     "attempt_number": ("int", "d.attempt_number"),
-    **_EVENT,
+    "event_id": ("id", "d.event_id"),
+    "event_type": ("text", "d.event_type"),
 }
-_FROM_DUE = "FROM webhook_deliveries d LEFT JOIN events e ON e.id = d.event_id WHERE d.subscription_id = ?"
+_FROM_DUE = "FROM webhook_deliveries d WHERE d.subscription_id = ?"
 
 _ACTIVE = Reading(
     {"id": ("id", "s.id"), "version": ("int", "s.version")},
@@ -129,6 +119,19 @@ _NEXT_RETRY = Reading(
 )
 
 
+_EVENTS = select(
+    Event.id,
+    Event.type,
+    Event.organization_id,
+    Event.project_id,
+    Event.subject,
+    Event.data,
+    Event.changes,
+    Event.created_at,
+    Event.position,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """A subscription as the database has it: ids in hexadecimal digits, JSON and secrets as texts."""
@@ -150,13 +153,12 @@ class Subscription:
 
 @dataclass(slots=True)
 class Due:
-    """A delivery whose next attempt may be made. `attempts` counts those that were made; `event` is None when
-    it is kept no longer.
-    """
+    """A delivery whose next attempt may be made. `attempts` counts those that were made."""
 
     id: str
     attempts: int
-    event: Told | None
+    event_id: str
+    event_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,22 +265,13 @@ def read_due(
         more = len(rows) == first or len(later) == late
         rows += later
     due = [
-        Due(key, 0 if status == "pending" else number, None if event[0] is None else _told(event))
-        for key, status, number, *event in rows
+        Due(key, 0 if status == "pending" else number, event_id, event_type)
+        for key, status, number, event_id, event_type in rows
     ]
     return DueRows(due, more, _NEXT_RETRY.all(connection, subscription, moment)[0][0])
 
 
-def _told(event: Sequence[Any]) -> Told:
-    key, kind, organization, project, subject, data, changes, created, position = event
-    return Told(
-        UUID(key),
-        kind,
-        UUID(organization),
-        None if project is None else UUID(project),
-        subject,
-        orjson.loads(data),
-        None if changes is None else orjson.loads(changes),
-        read_time(created),
-        position,
-    )
+def read_events(connection: Connection, ids: Sequence[str]) -> list[Told]:
+    """The events of these ids, as far as they are still kept."""
+    rows = connection.execute(_EVENTS.where(Event.id.in_([UUID(key) for key in ids])))
+    return [Told(*row) for row in rows]

@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections import Counter, defaultdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -126,8 +127,10 @@ def _take_what_is_real(operation: str, case: Any) -> None:
             case.body |= {"projects": [str(SITE)]} if case.body.get("preset") == PROJECT_SPECIFIC else {}
         elif operation in ("register_application", "replace_application"):
             _agree_on_grants(case.body)
-        elif operation in ("create_webhook", "replace_webhook"):
-            _name_once(case.body)
+        elif operation in ("create_webhook", "replace_webhook", "rotate_webhook_secret"):
+            _name_once(operation, case.body)
+        elif operation == "replay_webhook":
+            _span_little(case.body)
         _name_a_source(operation, case.body)
 
 
@@ -139,15 +142,24 @@ def _agree_on_grants(body: dict[str, Any]) -> None:
         body.pop("is_confidential", None)
 
 
-def _name_once(body: dict[str, Any]) -> None:
+def _name_once(operation: str, body: dict[str, Any]) -> None:
     """Each field under one of its two names, and an address and types under any."""
     for name, other in (("webhook_url", "url"), ("event_types", "events"), ("secret_key", "secret")):
         if name in body:
             body.pop(other, None)
-    if "url" not in body:
-        body.setdefault("webhook_url", f"https://{NOWHERE}/writ")
-    if "events" not in body:
-        body.setdefault("event_types", ["environment.*"])
+    if operation != "rotate_webhook_secret":
+        body.update({} if "url" in body else {"webhook_url": body.get("webhook_url", f"https://{NOWHERE}/")})
+        body.update({} if "events" in body else {"event_types": body.get("event_types", ["environment.*"])})
+
+
+def _span_little(body: dict[str, Any]) -> None:
+    """A time that ends after it begins, and in which not all that happened in this run is sent once more."""
+    begin = datetime(2026, 2, 20, 10, tzinfo=UTC)
+    if "to" in body:
+        body["to"] = (begin + timedelta(hours=1)).isoformat()
+    else:
+        begin = datetime.now(UTC) - timedelta(seconds=5)
+    body["from"] = begin.isoformat()
 
 
 def _take_real_grant(body: dict[str, Any]) -> None:

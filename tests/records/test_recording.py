@@ -202,8 +202,19 @@ def test_the_api_shows_what_it_recorded(api: Api) -> None:
     assert api("GET", f"{target}&from=2026-06-30T23:59:60Z", headers=bearer).status == 422
     summary = api("GET", f"/api/v1/usage/summary?api_key_id={key_id}", headers=bearer).json
     assert summary["total"]["requests"] == 3
-    quotas = api("GET", f"/api/v1/usage/quotas?api_key_id={key_id}", headers=bearer).json["data"]
-    assert (quotas[0]["used"], quotas[0]["remaining"]) == (3, 997)
+    quotas = api("GET", f"/api/v1/usage/quotas?api_key_id={key_id}", headers=bearer).json
+    assert (quotas["data"][0]["used"], quotas["data"][0]["remaining"]) == (3, 997)
+    # What the key may still do is counted live: with this request, which is in no log yet.
+    own = {limit["limit"]: limit for limit in quotas["own"]}
+    hour = own["key-hosting-standard-1h"]
+    assert (hour["subject"], hour["amount"], hour["used"], hour["remaining"]) == ("key", 1000, 3, 997)
+    asked = api("GET", "/api/v1/usage/quotas", headers=bearer)
+    again = {limit["limit"]: limit for limit in asked.json["own"]}
+    more = {name for name in own if not own[name]["is_burst"] and again[name]["used"] == own[name]["used"] + 1}
+    assert {own[name]["subject"] for name in more} == {"key", "organization"}
+    assert str(again["organization-1m"]["remaining"]) in str(asked.header("ratelimit"))
+    people = {limit["subject"] for limit in api("GET", "/api/v1/usage/quotas").json["own"]}
+    assert people == {"user", "organization"}, "to a person it tells the person's"
     _, mute = api.key()
     for path in ("/v1/audit-log", "/v1/usage/summary"):
         assert api("GET", f"/api{path}", headers={"Authorization": f"Bearer {mute}"}).status == 403

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from tests.records.entries import AT, KEY, ORGANIZATION, OTHER, Log, entry_id, row
+from tests.records.front import opened
+from tests.support.redis import RedisServer
 from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, User
 from writ.access.usage_handlers import read_quotas
 from writ.contract.errors import Refusal
@@ -127,3 +130,18 @@ def test_quotas_are_of_this_hour(log: Log) -> None:
     ]
     assert one == [page["data"][1]]
     assert timedelta(0) < one[0]["resets_at"] - now() <= timedelta(hours=1)
+
+
+def test_without_redis_the_log_still_tells(tmp_path: Path, database_url: str) -> None:
+    redis = RedisServer(tmp_path)
+    redis.start()
+    try:
+        with opened(tmp_path, database_url, redis.url) as front:
+            made = front.new_key().json["id"]
+            assert front.ask("GET", "/v1/usage/quotas").json["own"]
+            redis.stop()
+            got = front.ask("GET", "/v1/usage/quotas")
+            assert (got.status, got.json["own"]) == (200, None)
+            assert [key["api_key_id"] for key in got.json["data"]] == [made]
+    finally:
+        redis.stop()

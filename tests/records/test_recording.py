@@ -210,7 +210,9 @@ def test_the_api_shows_what_it_recorded(api: Api) -> None:
     assert (hour["subject"], hour["amount"], hour["used"], hour["remaining"]) == ("key", 1000, 3, 997)
     asked = api("GET", "/api/v1/usage/quotas", headers=bearer)
     again = {limit["limit"]: limit for limit in asked.json["own"]}
-    more = {name for name in own if not own[name]["is_burst"] and again[name]["used"] == own[name]["used"] + 1}
+    more = {
+        name for name in own if not own[name]["is_burst"] and again[name]["used"] == own[name]["used"] + 1
+    }
     assert {own[name]["subject"] for name in more} == {"key", "organization"}
     assert str(again["organization-1m"]["remaining"]) in str(asked.header("ratelimit"))
     people = {limit["subject"] for limit in api("GET", "/api/v1/usage/quotas").json["own"]}

@@ -74,6 +74,23 @@ def find_session(connection: Connection, token: str) -> Actor | None:
     )
 
 
+def actor_of(session: Session, user_id: UUID) -> Actor:
+    """The user as a caller whose session is just being made: what a login is recorded under.
+
+    Raises NoResultFound when there is no such user.
+    """
+    wanted = select(User.email, User.role, User.organization_id).where(User.id == user_id)
+    email, role, organization_id = session.execute(wanted).one()
+    return Actor(
+        id=user_id,
+        kind="session",
+        email=email,
+        role=role,
+        scopes=SCOPES_OF_ROLE[role],
+        organization_id=organization_id,
+    )
+
+
 def revoke_session(session: Session, session_id: UUID) -> bool:
     """End the session; False when it had ended before."""
     return _revoke(session, LoginSession.id == session_id) == 1

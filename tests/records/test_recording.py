@@ -188,8 +188,10 @@ def test_the_api_shows_what_it_recorded(api: Api) -> None:
     entry = page["data"][0]
     assert entry["request_id"] == made.header("x-request-id")
     assert api("GET", f"/api/v1/audit-log/{entry['id']}", headers=bearer).json == entry
+    api("POST", "/api/login", json={"email": EMAIL, "password": "wrong"}, headers={})
+    api.entries()
     strangers = api("GET", "/api/v1/audit-log?strangers=true").json["data"]
-    assert [found["operation_id"] for found in strangers] == ["login"]
+    assert [(found["operation_id"], found["status_code"]) for found in strangers] == [("login", 401)]
     assert {found["organization_id"] for found in strangers} == {None}
     target = f"/api/v1/audit-log/export?api_key_id={key_id}"
     lines = api("GET", target, headers=bearer)

@@ -14,6 +14,11 @@ OF_NOBODY = {
     "nodes": "machines of the installation, which carry the sites of all organizations",
     "leases": "which process does what only one may do",
     "login_attempts": "who knocks is not known yet; subjects are keyed hashes",
+    "oauth_keys": "what the installation signs tokens with, for the applications of all organizations",
+    "event_log": "how far the one log has got that the events of all organizations stand in",
+    "audit_journals": "how far files of server processes have been read",
+    "audit_pending": "lines on their way into the audit log, which say whose they are there",
+    "audit_seals": "the one chain over the audit log of all organizations; it holds hashes",
 }
 """Tables without a path to an organization, and why. It may only shrink."""
 

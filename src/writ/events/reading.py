@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
@@ -130,10 +130,11 @@ def place_after(connection: Connection, reader: Reader, after: str | None) -> in
         wanted = event_id(after)
     except ValueError:
         raise _no_cursor() from None
-    row = _ONE.first(connection, {"id": wanted, "organization": reader.organization})
-    if row is None:
+    rows = _ONE.dicts(connection, {"id": wanted, "organization": reader.organization})
+    # Of any type: who now asks for others goes on all the same. Of no project that is not the reader's.
+    if not rows or not replace(reader, types=None).sees(rows[0]):
         raise Refusal(EVENT_GONE)
-    return int(row[0])
+    return int(rows[0]["position"])
 
 
 def read_state(connection: Connection) -> tuple[int, int]:

@@ -29,8 +29,8 @@ def writ() -> None:
     """Writ: a control plane whose orders are jobs that are carried out once, visibly, to the end.
 
     `writ up` runs all of it on this machine. On several machines run `writ migrate` once, then as many
-    `writ server` and `writ worker` as there is work, with the same WRIT_DATABASE_URL, WRIT_REDIS_URL and
-    WRIT_SECRET_KEY.
+    `writ server` and `writ worker` as there is work, and a `writ pump`, with the same WRIT_DATABASE_URL,
+    WRIT_REDIS_URL and WRIT_SECRET_KEY.
     """
 
 
@@ -67,7 +67,7 @@ def _settings(**overrides: object) -> Settings:
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the control plane; 0 takes a free one.")
 @click.option("--tour", is_flag=True, help="Run the tour when all is ready, then stop; exit with its status.")
 def up(home: Path | None, host: str | None, port: int | None, tour: bool) -> None:
-    """Run all of Writ on this machine: Redis, server, workers and the sites server.
+    """Run all of Writ on this machine: Redis, server, workers, pump and the sites server.
 
     Without WRIT_REDIS_URL a Redis is started in the home folder; without WRIT_DATABASE_URL the database is
     an SQLite file there. The tables are made or brought up to date, and the first time an admin is made.

@@ -24,7 +24,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from tests.conformance.contract import CONTRACT
-from tests.support.world import FAILED_JOB, RUNNING_JOB, UPLOAD
+from tests.support.world import EVENT, FAILED_JOB, RUNNING_JOB, UPLOAD
 from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, LoginAttempts, User
 from writ.hosting.models import Backup, Domain, Environment, Node, Site
 from writ.store.base import new_id
@@ -47,6 +47,7 @@ BEYOND_SCHEMA = {
     "URL_NOT_ALLOWED",
     "UPLOAD_UNKNOWN",
     "EXPIRY_NOT_AHEAD",
+    "EVENT_TYPE_UNKNOWN",
 }
 """What 422 also says: the text has the form of a source, but no source is there, or it may not be used; or it
 is a time, but not one to come."""
@@ -132,6 +133,10 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     elif operation == "stream_job_events" and (case.path_parameters or {}).get("id") == str(RUNNING_JOB):
         # Nobody carries this job out, so its stream would go on until the time limit.
         case.path_parameters["id"] = str(FAILED_JOB)
+    elif (
+        operation in ("list_events", "stream_events") and case.meta and case.meta.generation.mode.is_positive
+    ):
+        _take_real_place(case)
     elif operation == "login":
         # Wrong passwords slow their sender down, which tests of their own prove; here it would hide the rest.
         with STORE.begin() as session:
@@ -179,6 +184,15 @@ def _take_real_cursor(case: Any) -> None:
     )
     if page.status_code == 200 and page.json()["pagination"]["next_cursor"]:
         case.query["cursor"] = page.json()["pagination"]["next_cursor"]
+
+
+def _take_real_place(case: Any) -> None:
+    """What is read after is an event that there is; an id out of the air never was one."""
+    for values, name in ((case.query, "after"), (case.headers, "Last-Event-ID")):
+        if values and name in values:
+            values[name] = f"evt_{EVENT.hex}"
+    if case.query and "types" in case.query and "*" not in str(case.query["types"]):
+        case.query["types"] = "environment.*"
 
 
 @schemathesis.hook

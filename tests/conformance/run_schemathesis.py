@@ -53,6 +53,7 @@ def start(home: Path) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
         "WRIT_ADMIN_PASSWORD": CREDENTIALS["password"],
         "WRIT_CHECK_ANSWERS": "true",
         "WRIT_STOP_GRACE_SECONDS": "3",
+        "WRIT_STREAM_SECONDS": "0.2",
         "WRIT_LOG_LEVEL": "warning",
     }
     with (home / "up.log").open("wb") as log:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, false, insert, or_, select, update
 from sqlalchemy.orm import Session
 from writ_contract.errors import NOTIFICATION_NOT_FOUND
 
@@ -132,7 +132,7 @@ def _conditions(administrator: bool, projects: int | None) -> list[ColumnElement
     conditions = [_NOTIFICATIONS.c.organization_id == bindparam("organization", type_=kind), own]
     if projects is not None:
         wanted = [bindparam(f"project_{at}", type_=kind) for at in range(projects)]
-        conditions.append(_NOTIFICATIONS.c.project_id.in_(wanted))
+        conditions.append(_NOTIFICATIONS.c.project_id.in_(wanted) if wanted else false())
     return conditions
 
 

@@ -130,8 +130,14 @@ def _number(
                     continue
             else:
                 purger.look()
+        except DutyLost:
+            raise
         except SQLAlchemyError as error:
             log.warning("events_wait", seconds=AWAY_SECONDS, reason=str(error)[:200])
+            stop.wait(AWAY_SECONDS)
+        except Exception:
+            # An engine that cannot take an event holds all of them up, and says so until it can.
+            log.exception("events_wait", seconds=AWAY_SECONDS)
             stop.wait(AWAY_SECONDS)
         quiet = time.monotonic() - last_event > QUIET_SECONDS
         stop.wait(IDLE_SECONDS if quiet else BUSY_SECONDS)

@@ -509,6 +509,7 @@ class Event(TypedDict, closed=True):
     subject: str
     data: dict[str, Any]
     changes: NotRequired[dict[str, FieldChange]]
+    truncated: NotRequired[Literal[True]]
 
 
 class EventList(TypedDict, closed=True):

@@ -187,7 +187,7 @@ def test_an_application_acts_for_itself(products: list[Product], owner: Client) 
             signed = client.get(
                 f"{url}/api/sites", headers={"Signature": "a=:eA==:", "Signature-Input": "a=()"}
             )
-            assert (signed.status_code, signed.json()["details"]["reason"]) == (401, "no_key")
+            assert (signed.status_code, signed.json()["error"]["details"]["reason"]) == (401, "no_key")
             asked_who = client.get(f"{url}/v1/users/me")
             assert (asked_who.status_code, asked_who.json()["code"]) == (403, "forbidden")
     # The JWT is what RFC 9068 says, and anybody can verify it with what the metadata leads to.

@@ -23,7 +23,8 @@ from writ.records.sealing import COUNTED, usage_of
 from writ.records.verify import verify
 
 CLIENTS, ANSWERS_BETWEEN = 4, 50
-KILLED = ("server", "recorder", "server", "worker", "recorder", "server")
+PROCESSES = ("server", "worker", "recorder")
+KILLED = ("server", "recorder", "worker", "server", "recorder")
 UNKNOWN = "01890000-0000-7000-8000-000000999999"
 
 
@@ -31,12 +32,12 @@ UNKNOWN = "01890000-0000-7000-8000-000000999999"
 def product(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Chaos]:
     """A product of its own: the log of all of its life is counted."""
     if request.param == "sqlite":
-        with running(tmp_path, f"sqlite:///{tmp_path / 'writ.db'}") as chaos:
+        with running(tmp_path, f"sqlite:///{tmp_path / 'writ.db'}", PROCESSES) as chaos:
             yield chaos
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")
     url = server.create_database()
-    with running(tmp_path, url) as chaos:
+    with running(tmp_path, url, PROCESSES) as chaos:
         yield chaos
     server.drop_database(url)
 

@@ -60,6 +60,8 @@ BEYOND_SCHEMA = {
 """What 422 also says: the text has the form of a source, but no source is there, or it may not be used; it is
 a time, but not one to come, or two that are too far apart; it has the form of a project or an endpoint, and
 there is none; or one number has to be as large as another."""
+OAUTH = re.compile(r"INVALID_\w+|UNAUTHORIZED_CLIENT|UNSUPPORTED_\w+")
+"""What 400 says in OAuth's words (RFC 6749, section 5.2): the form is one, but what it asks cannot be had."""
 
 AHEAD = "2099-01-01T00:00:00Z"
 ADDRESSES = ("source_ref", "archive_url", "repository_url", "webhook_url", "url")
@@ -205,10 +207,11 @@ def _take_real_place(case: Any) -> None:
 @schemathesis.hook
 def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:
     """Keep every failure but a refusal that the schema cannot foretell and the operation's x-errors name."""
-    if not isinstance(failure, RejectedPositiveData) or response.status_code != 422:
+    if not isinstance(failure, RejectedPositiveData) or response.status_code not in (400, 422):
         return True
     code = response.json()["code"].upper()
-    return code not in BEYOND_SCHEMA or code not in case.operation.definition.raw["x-errors"]
+    foreseen = code in BEYOND_SCHEMA if response.status_code == 422 else OAUTH.fullmatch(code)
+    return not foreseen or code not in case.operation.definition.raw["x-errors"]
 
 
 def _log_in() -> str:

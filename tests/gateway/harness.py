@@ -262,7 +262,7 @@ def serving(home: Path) -> Any:
     try:
         import httpx
 
-        give_up = time.monotonic() + 20
+        give_up = time.monotonic() + 60
         while True:
             try:
                 httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=2)

@@ -12,12 +12,15 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tests.support.product import EMAIL
 from tests.support.scene import Scene
 from tests.support.world import OTHER_BACKUP, OTHER_ENVIRONMENT, OTHER_SITE, known_id
 from writ.access.key_text import hash_key, make_key
 from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, Organization, User
 from writ.access.roles import KNOWN_SCOPES, SCOPES_OF_ROLE
 from writ.access.sessions import create_session
+from writ.events.models import Event
+from writ.events.sequencer import number_events
 from writ.hosting.models import Environment, Node, Release, Site
 from writ.jobs.models import SUCCEEDED, Job
 from writ.settings import Settings
@@ -29,9 +32,10 @@ ELSEWHERE = known_id(901)
 FOREIGN_SITE, FOREIGN_ENVIRONMENT, FOREIGN_JOB = known_id(902), known_id(903), known_id(904)
 """What is in it."""
 
-OTHER_JOB, OTHER_RELEASE = known_id(905), known_id(906)
-OTHERS = (OTHER_SITE, OTHER_ENVIRONMENT, OTHER_BACKUP, OTHER_JOB, OTHER_RELEASE)
-"""The other site of the examples' organization, and what belongs to it."""
+OTHER_JOB, OTHER_RELEASE, OTHER_EVENT, FOREIGN_EVENT = map(known_id, range(905, 909))
+CONFINED_KEY = known_id(909)
+OTHERS = (OTHER_SITE, OTHER_ENVIRONMENT, OTHER_BACKUP, OTHER_JOB, OTHER_RELEASE, OTHER_EVENT, CONFINED_KEY)
+"""The other site of the examples' organization, what belongs to it, and the key that is confined to it."""
 
 
 class Cast:
@@ -43,11 +47,14 @@ class Cast:
             assert owner is not None
             stranger = _add_elsewhere(session)
             _complete_other_site(session)
+            _add_event(session, OTHER_EVENT, OTHER_SITE, DEFAULT_ORGANIZATION_ID)
+            _add_event(session, FOREIGN_EVENT, FOREIGN_SITE, ELSEWHERE)
+            number_events(session)
             self.roles = {role: _log_in(session, role) for role in SCOPES_OF_ROLE}
             exact = {scopes for scopes in scopes_of_operations.values() if scopes}
             self.with_scopes = {scopes: _add_key(session, owner, scopes) for scopes in exact}
             self.without = {scopes: _add_key(session, owner, KNOWN_SCOPES - scopes) for scopes in exact}
-            self.confined = _add_key(session, owner, KNOWN_SCOPES, projects=[OTHER_SITE])
+            self.confined = _add_key(session, owner, KNOWN_SCOPES, projects=[OTHER_SITE], key_id=CONFINED_KEY)
             self.foreign = _add_key(session, stranger, KNOWN_SCOPES, ELSEWHERE)
             self.confined_elsewhere = _add_key(
                 session, stranger, KNOWN_SCOPES, ELSEWHERE, projects=[FOREIGN_SITE, OTHER_SITE]
@@ -65,8 +72,9 @@ def _add_key(
     scopes: Iterable[str],
     organization: UUID = DEFAULT_ORGANIZATION_ID,
     projects: Iterable[UUID] | None = None,
+    key_id: UUID | None = None,
 ) -> dict[str, str]:
-    key_id = new_id()
+    key_id = key_id or new_id()
     text = make_key(key_id, "live")
     permissions = {"scopes": sorted(scopes)}
     if projects is not None:
@@ -92,7 +100,8 @@ def _add_user(session: Session, role: str, organization: UUID) -> UUID:
         id=new_id(),
         organization_id=organization,
         email=f"{role}-{new_id().hex}@example.com",
-        password_hash="none",
+        # The password of the examples, with which everybody may change their own.
+        password_hash=session.scalars(select(User.password_hash).where(User.email == EMAIL)).one(),
         role=role,
     )
     session.add(user)
@@ -143,6 +152,20 @@ def _add_job(session: Session, job_id: UUID, site_id: UUID, environment_id: UUID
             environment_id=environment_id,
         )
     )
+
+
+def _add_event(session: Session, event_id: UUID, site_id: UUID, organization: UUID) -> None:
+    session.add(
+        Event(
+            id=event_id,
+            type="site.created",
+            organization_id=organization,
+            project_id=site_id,
+            subject=f"site:{site_id}",
+            data={"id": str(site_id)},
+        )
+    )
+    session.flush()
 
 
 def _complete_other_site(session: Session) -> None:

@@ -7,8 +7,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-import orjson
-from sqlalchemy import ColumnClause, Connection, Select, column, exists, func, literal, select
+from sqlalchemy import Connection, Select, select
 from sqlalchemy.orm import Session
 from writ_contract.errors import API_KEY_NOT_FOUND
 
@@ -17,6 +16,7 @@ from writ.access.key_text import visible_prefix
 from writ.access.models import ApiKey
 from writ.contract.errors import Refusal
 from writ.gateway.call import Actor
+from writ.store.json_lists import lists_only
 from writ.store.paging import Order, read_page
 
 _KEY: Select[*tuple[Any, ...]] = select(
@@ -74,16 +74,7 @@ def _seen_by(actor: Actor, dialect: str) -> Select[*tuple[Any, ...]]:
 # Kept, because the statements of lists have to be constants.
 @lru_cache(maxsize=64)
 def _confined(projects: frozenset[UUID], dialect: str) -> Select[*tuple[Any, ...]]:
-    own = literal(orjson.dumps(sorted(map(str, projects))).decode())
-    if dialect == "postgresql":
-        return _KEY.where(ApiKey.permissions["projects"].op("<@")(func.jsonb(own)))
-    name: ColumnClause[str] = column("value")
-    outside = func.json_each(ApiKey.permissions, "$.projects").table_valued(name, name="of_key")
-    among = func.json_each(own).table_valued(name, name="of_actor")
-    return _KEY.where(
-        func.json_type(ApiKey.permissions, "$.projects") == "array",
-        ~exists(select(outside).where(~exists(select(among).where(among.c.value == outside.c.value)))),
-    )
+    return _KEY.where(lists_only(ApiKey.permissions, "projects", frozenset(map(str, projects)), dialect))
 
 
 def _shown(shown: dict[str, Any]) -> dict[str, Any]:

@@ -120,10 +120,10 @@ def signer_of(
 def find_webhook(session: Session, actor: Actor, webhook_id: UUID) -> WebhookSubscription:
     """A subscription that the caller sees, locked. Raises Refusal WEBHOOK_NOT_FOUND."""
     statement = select(WebhookSubscription).where(
-        WebhookSubscription.id == webhook_id, WebhookSubscription.deleted_at.is_(None)
+        WebhookSubscription.id == webhook_id,
+        WebhookSubscription.deleted_at.is_(None),
+        *visible_to(actor, session.get_bind().dialect.name),
     )
-    for column, value in visible_to(actor).items():
-        statement = statement.where(column == value)
     webhook = session.scalars(statement.with_for_update()).one_or_none()
     if webhook is None:
         raise Refusal(WEBHOOK_NOT_FOUND)

@@ -445,6 +445,10 @@ def test_what_is_asked_wrongly_is_refused(products: list[Product], owner: Client
             {"response_type": "token", "redirect_uri": "https://example.com/"},
             (400, "unsupported_response_type"),
         ),
+        (
+            {"response_type": "Ä\x1f", "redirect_uri": "https://example.com/"},
+            (400, "unsupported_response_type"),
+        ),
     ):
         assert refused(owner.get("/oauth/authorize", params=asked(application, **change))) == expected, change
         body = {**asked(application, **change), "decision": "allow"}
@@ -452,6 +456,7 @@ def test_what_is_asked_wrongly_is_refused(products: list[Product], owner: Client
     # What else is wrong the application is told. PKCE cannot be left out or made plain.
     for change, error in (
         ({"response_type": "token"}, "unsupported_response_type"),
+        ({"response_type": 'Ä\x1f"'}, "unsupported_response_type"),
         ({"scope": "keys.write"}, "invalid_scope"),
         ({"code_challenge": ""}, "invalid_request"),
         ({"code_challenge_method": "plain"}, "invalid_request"),

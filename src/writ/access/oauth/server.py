@@ -66,6 +66,23 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         self.client = client
         return client
 
+    def get_authorization_grant(self, request: Any) -> Any:
+        """As Authlib does it, but an unknown response_type is not repeated: a description may not hold it."""
+        if not AuthorizationCodeGrant.check_authorization_endpoint(request):
+            raise OAuth2Error(
+                "There is only response_type=code.",
+                redirect_uri=self._registered_redirect_uri(request.payload),
+                error="unsupported_response_type",
+            )
+        return super().get_authorization_grant(request)
+
+    def _registered_redirect_uri(self, payload: Any) -> str | None:
+        client = self.query_client(payload.client_id) if payload.client_id else None
+        if client is None:
+            return None
+        wanted: str | None = payload.redirect_uri or client.get_default_redirect_uri()
+        return wanted if wanted is not None and client.check_redirect_uri(wanted) else None
+
     def authenticate_client(self, request: Any, methods: Any, endpoint: str = "token") -> Any:
         """As Authlib does it, and bytes in a Basic header that are no text are a wrong client."""
         try:

@@ -3,7 +3,6 @@
 # shellcheck shell=bash
 
 export PYTHONPATH="src:generated${PYTHONPATH:+:$PYTHONPATH}"
-export PYTHONDONTWRITEBYTECODE=1
 
 STAGES="lint types floors contract unit postgres conformance tour"
 
@@ -30,16 +29,19 @@ stage_contract() {
 
 OTHERS="--ignore tests/conformance --ignore tests/docs --ignore tests/system"
 
+# Two processes, each with whole files: most tests wait for servers that start or jobs that end.
+BESIDE="-n 2 --dist loadfile"
+
 # Everything but what has a stage of its own; SQLite, a real Redis, real workers.
 stage_unit() {
   # shellcheck disable=SC2086
-  shown "$PY" -m pytest tests $OTHERS -k "not postgresql" "$@"
+  shown "$PY" -m pytest tests $OTHERS $BESIDE -k "not postgresql" "$@"
 }
 
 # The tests that take a database, on a real PostgreSQL.
 stage_postgres() {
   # shellcheck disable=SC2086
-  shown "$PY" -m pytest tests $OTHERS -k postgresql "$@"
+  shown "$PY" -m pytest tests $OTHERS $BESIDE -k postgresql "$@"
 }
 
 # Schemathesis and the browser, against the server started as a user starts it.

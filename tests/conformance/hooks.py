@@ -130,9 +130,10 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
             if isinstance(case.body.get(name), str):
                 # Workers fetch from there, or send there. A random name may be somebody's, this is nobody's.
                 case.body[name] = HOST.sub(NOWHERE, case.body[name])
-        _take_real_grant(case.body)
     if case.meta and case.meta.generation.mode.is_positive:
         _take_what_is_real(operation, case)
+    if isinstance(case.body, dict):
+        _take_real_grant(case.body)
 
 
 def _keep_credentials(operation: str, case: Any) -> None:
@@ -168,7 +169,8 @@ def _take_what_is_real(operation: str, case: Any) -> None:
         if operation in ("create_api_key", "replace_api_key"):
             # Of a key that is to be confined the schema cannot say that it needs projects.
             case.body |= {"endpoints": {"GET /sites/{id}": False}} if "endpoints" in case.body else {}
-            case.body |= {"projects": [str(SITE)]} if case.body.get("preset") == PROJECT_SPECIFIC else {}
+            if case.body.get("projects") or case.body.get("preset") == PROJECT_SPECIFIC:
+                case.body["projects"] = [str(SITE)]
         elif operation in ("register_application", "replace_application"):
             _agree_on_grants(case.body)
         elif operation in REAL_FORMS:
@@ -211,7 +213,7 @@ def _span_little(body: dict[str, Any]) -> None:
 
 
 def _be_known(operation: str, form: dict[str, Any]) -> None:
-    """Three of four forms come from the examples' application, for nobody answers a stranger; one stays strange."""
+    """Three of four forms come from the examples' application, for nobody answers strangers; one stays so."""
     if crc32(repr(sorted(form.items())).encode("utf-8", "replace")) % 4 == 0:
         return
     form |= REAL_FORMS[operation]

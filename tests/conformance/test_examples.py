@@ -71,6 +71,15 @@ def test_the_query_of_the_example_finds_something(scene: Scene, operation_id: st
     assert found["data"], f"{operation_id} finds nothing with the examples of its parameters"
 
 
+def test_the_event_of_a_delivery_is_found_under_the_id_that_the_delivery_shows(scene: Scene) -> None:
+    deliveries = scene.client.get(OPERATIONS["list_webhook_deliveries"].path_with()).json()["data"]
+    shown = scene.client.get(OPERATIONS["get_webhook_delivery"].path_with()).json()
+    assert shown["event_id"] in {delivery["event_id"] for delivery in deliveries}
+    event = scene.client.get(f"/v1/events/{shown['event_id']}")
+    assert event.status_code == 200, event.text
+    assert event.json()["type"] == shown["event_type"]
+
+
 def lists() -> list[tuple[str, str]]:
     """(operation, sort): every list, in every order that it has."""
     found: list[tuple[str, str]] = []

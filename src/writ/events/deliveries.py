@@ -20,6 +20,7 @@ from writ_contract.errors import (
 
 from writ.contract.errors import FieldError, Refusal
 from writ.contract.violations import refuse
+from writ.events.envelope import event_name
 from writ.events.matching import passes
 from writ.events.models import Event
 from writ.events.payload import Told, render
@@ -88,7 +89,9 @@ def read_deliveries(
     """One page of a webhook's deliveries. Raises Refusal WEBHOOK_NOT_FOUND, CURSOR_INVALID."""
     read_webhook(connection, actor, webhook_id)
     filters = {Delivery.subscription_id: webhook_id} | equals(query, _FILTERS)
-    return read_page(connection, _SHOWN, _ORDERS, query, filters).as_json()
+    page = read_page(connection, _SHOWN, _ORDERS, query, filters).as_json()
+    page["data"] = [{**row, "event_id": event_name(row["event_id"])} for row in page["data"]]
+    return page
 
 
 def read_delivery(
@@ -113,6 +116,7 @@ def read_delivery(
         raise Refusal(DELIVERY_NOT_FOUND)
     shown = dict(row)
     event = read_event(connection, shown["event_id"])
+    shown["event_id"] = event_name(shown["event_id"])
     shown["payload"] = None if event is None else orjson.loads(render(event, public_url))
     failed = connection.execute(
         select(

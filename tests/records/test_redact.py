@@ -35,6 +35,7 @@ SESSION = "ws_" + "A-b_9" * 8
         "Bearer 0123456789abcdef",
         "basic dXNlcjpwYXNzd29yZA==",
     ],
+    ids=str.__len__,
 )
 @pytest.mark.parametrize("around", ["{}", "/api/sites/{}/x", 'say "{}" here', "a={}&b=1", "({})"])
 def test_what_looks_like_a_secret_is_hidden_wherever_it_stands(secret: str, around: str) -> None:

@@ -47,7 +47,9 @@ def products(tmp_path: Path, database_url: str, redis_server: RedisServer) -> It
     try:
         both[0].prepare()
         for product in both:
-            product.start("server")
+            product.launch("server")
+        for product in both:
+            product.wait_until_ready()
         yield both
     finally:
         for product in both:

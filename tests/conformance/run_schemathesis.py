@@ -188,7 +188,7 @@ def main() -> int:
     """Run, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "--seconds", type=int, default=60, help="How long sequences of requests are tried (60)."
+        "--seconds", type=int, default=40, help="How long sequences of requests are tried (40)."
     )
     parser.add_argument("--keep", type=Path, help="Copy the product's logs into this folder afterwards.")
     parser.add_argument("options", nargs="*", help="Options for `st run`, after `--`.")

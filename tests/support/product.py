@@ -68,6 +68,11 @@ class Product:
 
     def start(self, *names: str) -> None:
         """Start these, or all when none is named, and wait until they answer."""
+        self.launch(*names)
+        self.wait_until_ready()
+
+    def launch(self, *names: str) -> None:
+        """As `start`, without waiting."""
         self.home.mkdir(parents=True, exist_ok=True)
         for name in names or ("server", "worker", "sites", "pump", "recorder"):
             log = (self.home / f"{name}.log").open("ab")
@@ -79,6 +84,9 @@ class Product:
                 start_new_session=True,
             )
             log.close()
+
+    def wait_until_ready(self) -> None:
+        """Wait for the server, if it was started."""
         if "server" in self.processes:
             self.wait_for(f"{self.url}/readyz")
 

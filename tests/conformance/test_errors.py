@@ -643,6 +643,6 @@ def test_the_named_rows_are_there(scene: Scene) -> None:
 
 def test_only_sessions_and_tokens_come_and_go_without_an_idempotency_key() -> None:
     changing = [o for o in OPERATIONS.values() if o.method in ("POST", "PUT", "PATCH", "DELETE")]
-    of_tokens = {"issue_token", "refresh_token", "revoke_token", "introspect_token"}
+    of_tokens = {"issue_token", "refresh_token", "revoke_token", "introspect_token", "submit_consent"}
     assert {o.id for o in changing if takes_no_key(o)} == {"login", "logout"} | of_tokens
     assert all(takes_no_key(o) for o in OPERATIONS.values() if o not in changing)

@@ -10,7 +10,7 @@ import pytest
 from tests.conformance.contract import OPERATIONS, Operation, check_answer, encode
 from tests.support.scene import Scene
 from tests.support.world import KEY_OF_NOTHING, KEY_OF_PRESET, KEY_TEXTS
-from writ.access.roles import KNOWN_SCOPES, SCOPES_OF_PRESET
+from writ.access.roles import KNOWN_SCOPES, PROJECT_SPECIFIC, SCOPES_OF_PRESET
 
 OPEN = {
     "login",
@@ -26,6 +26,10 @@ NO_SCOPE = {"login", "logout", "get_current_user", "change_password", "get_conse
 
 LOGIN_ONLY = {"change_password", "get_consent_page", "submit_consent"}
 """What a person does, and no key. It may only shrink."""
+
+BEYOND_PROJECTS = {"create_site": (403, "forbidden"), "import_site": (422, "upload_unknown")}
+"""What its scopes would allow a key that is confined to projects, and what reaches beyond them: a site is a
+new project, and the example's upload was sent by somebody else. It may only shrink."""
 
 PRESETS = {**SCOPES_OF_PRESET, "full": KNOWN_SCOPES, "nothing": frozenset[str]()}
 
@@ -48,6 +52,7 @@ def test_the_exceptions_are_as_few_as_they_were() -> None:
     assert len(OPEN) <= 7
     assert len(NO_SCOPE) <= 6
     assert len(LOGIN_ONLY) <= 3
+    assert len(BEYOND_PROJECTS) <= 2
 
 
 @pytest.mark.requirement("S1-13")
@@ -72,6 +77,8 @@ def test_a_key_does_what_its_scopes_say_and_nothing_else(
     needed = set(operation.raw["x-scopes"])
     if operation_id in LOGIN_ONLY:
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), answer.text
+    elif preset == PROJECT_SPECIFIC and operation_id in BEYOND_PROJECTS:
+        assert (answer.status_code, answer.json()["code"]) == BEYOND_PROJECTS[operation_id]
     elif needed <= PRESETS[preset]:
         assert answer.status_code == operation.success, answer.text
     else:

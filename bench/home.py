@@ -1,4 +1,4 @@
-"""A home with rows in it, to be copied for every server that is measured."""
+"""A home with rows in it, to be copied for every server that is measured, to SQLite or to PostgreSQL."""
 
 from __future__ import annotations
 
@@ -7,44 +7,83 @@ import shutil
 import sqlite3
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import delete, insert, select, text
 
-from writ.access.models import User
+from writ.access.key_text import hash_key, make_key
+from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, User
 from writ.access.sessions import create_session
 from writ.app import prepare
 from writ.hosting.models import Environment, Node, Site
 from writ.jobs.kinds import REGISTRY
+from writ.jobs.models import Job
 from writ.settings import Settings
-from writ.store.base import new_id, now
+from writ.store.base import Base, new_id, now
+from writ.store.engine import make_engine
+from writ.store.migrate import upgrade
 from writ.store.work import Store
 
 SITE_SLUG = "bench"
 REPOSITORY = "https://git.example.com/site.git"
+SCOPES = ("hosting.deploy", "hosting.read", "jobs.read")
 DEPLOY, PURGE = "environment.deploy", "environment.cache_purge"
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """A folder with a database, who may use it, and what is in it."""
+    """A folder with a database, a session and a key that may use it, and what is in it.
+
+    `url` is the database's, None for the SQLite file in the folder.
+    """
 
     folder: Path
     token: str
+    key: str
     environments: tuple[uuid.UUID, ...]
+    url: str | None = None
 
     @property
     def database(self) -> Path:
         """The SQLite file."""
         return self.folder / "writ.db"
 
+    @property
+    def database_url(self) -> str:
+        """The database that a server on this home uses."""
+        return self.url or f"sqlite:///{self.database}"
+
     def copy(self, folder: Path) -> Home:
         """The same rows in a folder of its own."""
         folder.mkdir(parents=True)
         shutil.copy2(self.database, folder / "writ.db")
-        return Home(folder, self.token, self.environments)
+        return replace(self, folder=folder)
+
+    def copy_to(self, folder: Path, url: str) -> Home:
+        """The same rows in another database, which is empty, and an empty folder."""
+        folder.mkdir(parents=True)
+        source, target = make_engine(self.database_url), make_engine(url)
+        try:
+            upgrade(target)
+            with source.connect() as reading, target.begin() as writing:
+                for table in reversed(Base.metadata.sorted_tables):
+                    writing.execute(delete(table))
+                for table in Base.metadata.sorted_tables:
+                    rows = [dict(row) for row in reading.execute(select(table)).mappings()]
+                    if rows:
+                        writing.execute(insert(table), rows)
+                last = max(
+                    (row["sequence"] for row in reading.execute(select(Job.sequence)).mappings()), default=0
+                )
+                writing.execute(
+                    text("SELECT setval(pg_get_serial_sequence('jobs', 'sequence'), :at)"), {"at": last + 1}
+                )
+        finally:
+            source.dispose()
+            target.dispose()
+        return replace(self, folder=folder, url=url)
 
 
 def seed(folder: Path, *, jobs: int, environments: int = 2, kind: str = DEPLOY) -> Home:
@@ -80,9 +119,23 @@ def seed(folder: Path, *, jobs: int, environments: int = 2, kind: str = DEPLOY) 
                 for environment_id, name in zip(ids, names, strict=True)
             )
             site_id = site.id
+            key_id = new_id()
+            key = make_key(key_id, "live")
+            session.add(
+                ApiKey(
+                    id=key_id,
+                    organization_id=DEFAULT_ORGANIZATION_ID,
+                    key_name="bench",
+                    api_key=hash_key(key),
+                    key_type="enterprise",
+                    permissions={"scopes": list(SCOPES)},
+                    created_by=user_id,
+                    last_used_at=moment,
+                )
+            )
     finally:
         store.close()
-    home = Home(folder, token, ids)
+    home = Home(folder, token, key, ids)
     add_jobs(home.database, jobs, kind, site_id, ids[0])
     return home
 

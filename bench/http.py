@@ -17,7 +17,7 @@ from bench import table
 from bench.home import PURGE, Home, add_many_jobs, seed
 from bench.load import CONNECTIONS, Measured, Request, generator, press
 from bench.peers.grown import grow
-from bench.servers import Redis, Server
+from bench.servers import Postgres, Recorder, Redis, Server
 
 ONE, PAGE, ORDER = "GET one environment", "GET a page of jobs", "POST a deploy"
 PEERS = {
@@ -26,25 +26,35 @@ PEERS = {
     "fastapi": "bench.peers.fastapi:create_app",
     "limit": "bench.peers.limit:create_app",
 }
-AIMS = {"connexion": 4.0, "fastapi": 2.5, "limit": 0.6}
+KEYED_PEERS = {
+    **PEERS,
+    "connexion": "bench.peers.connexion:create_keyed_app",
+    "fastapi": "bench.peers.fastapi:create_keyed_app",
+}
+KEYED = ", with a key"
+DATABASES = ("sqlite", "postgresql")
+AIMS = {"connexion": 6.0, "fastapi": 4.0, "limit": 0.55}
+FRONT_DOOR_AIM_MS = 0.2
 MORE_OPERATIONS, FEW_JOBS, MANY_JOBS = 500, 1_000, 1_000_000
 GROWTH_AIM_PERCENT, PAGE_AIM = 5.0, 1.2
 WARM_UP_SECONDS = 1.0
 
 
-def requests(home: Home) -> list[Request]:
-    """What is asked of every server."""
+def requests(home: Home, suffix: str = "") -> list[Request]:
+    """What is asked of every server, with the cookie, or with the key where the names have its suffix."""
     environment = f"/api/environments/{home.environments[0]}"
-    cookie = {"Cookie": f"session_token={home.token}"}
+    caller = {"Cookie": f"session_token={home.token}"}
+    if KEYED in suffix:
+        caller = {"Authorization": f"Bearer {home.key}"}
     order = {"source_type": "git", "source_ref": "https://git.example.com/site.git#main"}
     return [
-        Request(ONE, "GET", [environment], cookie),
-        Request(PAGE, "GET", ["/api/jobs?limit=20"], cookie),
+        Request(ONE + suffix, "GET", [environment], caller),
+        Request(PAGE + suffix, "GET", ["/api/jobs?limit=20"], caller),
         Request(
-            ORDER,
+            ORDER + suffix,
             "POST",
             [f"{environment}/deploy"],
-            {**cookie, "Content-Type": "application/json"},
+            {**caller, "Content-Type": "application/json"},
             json.dumps(order),
         ),
     ]
@@ -54,9 +64,11 @@ def start(
     stack: ExitStack, name: str, home: Home, redis: Redis, factory: str | None, **variables: str
 ) -> Server:
     """A server on the home, ready to answer."""
-    server = Server(name, home.folder, redis.url, factory=factory, **variables)
+    server = Server(
+        name, home.folder, redis.url, factory=factory, WRIT_DATABASE_URL=home.database_url, **variables
+    )
     stack.enter_context(server)
-    asked = requests(home)[0]
+    asked = requests(home, KEYED if factory in KEYED_PEERS.values() else "")[0]
     server.wait(asked.paths[0], asked.headers)
     return server
 
@@ -78,15 +90,65 @@ def rounds(
 def compare(
     folder: Path, redis: Redis, names: Sequence[str], seconds: float, count: int
 ) -> list[dict[str, Any]]:
-    """The rows of all servers for all requests."""
+    """The rows of all servers for all requests with a cookie, where the peers know sessions and no more."""
     home = seed(folder / "seed", jobs=FEW_JOBS)
-    rows: list[dict[str, Any]] = []
     with ExitStack() as stack:
         servers = [start(stack, name, home.copy(folder / name), redis, PEERS[name]) for name in names]
-        _agree(servers, requests(home))
-        for asked in requests(home):
-            found = rounds(servers, asked, seconds, count)
-            rows += [table.row(name, asked.name, table.middle(measured)) for name, measured in found.items()]
+        return _rows(servers, requests(home), seconds, count)
+
+
+def compare_keyed(
+    folder: Path, redis: Redis, names: Sequence[str], databases: Sequence[str], seconds: float, count: int
+) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """The rows of all servers for requests with a key, where the peers have scopes, limits and an audit log
+    too; only the limit has nothing but the reads and orders themselves. Beside them, for each database, what
+    the front door costs (see `front_door`).
+    """
+    home = seed(folder / "keyed-seed", jobs=FEW_JOBS)
+    rows: list[dict[str, Any]] = []
+    costs: dict[str, float] = {}
+    for database in databases:
+        with ExitStack() as stack:
+            homes = {name: folder / f"keyed-{database}-{name}" for name in names}
+            if database == "postgresql":
+                postgres = stack.enter_context(Postgres(folder / "postgres"))
+                own = {
+                    name: home.copy_to(at, postgres.create_database(f"bench_{name}"))
+                    for name, at in homes.items()
+                }
+            else:
+                own = {name: home.copy(at) for name, at in homes.items()}
+            if "writ" in own:
+                stack.enter_context(Recorder(own["writ"].folder, own["writ"].database_url))
+            servers = [start(stack, name, own[name], redis, KEYED_PEERS[name]) for name in names]
+            asked = requests(home, f"{KEYED}, {database}")
+            rows += _rows(servers, asked, seconds, count)
+            if {"writ", "limit"} <= set(names):
+                costs[database] = round(front_door(servers, asked[0], seconds, count), 3)
+    return rows, costs
+
+
+def front_door(servers: Sequence[Server], asked: Request, seconds: float, count: int) -> float:
+    """Milliseconds of processor that a request costs at Writ beyond the bare handler's, median of pairs."""
+    costs: dict[str, list[float]] = {"writ": [], "limit": []}
+    for _ in range(count):
+        for server in servers:
+            if server.name in costs:
+                before = server.processor_seconds()
+                measured = press(server.url, asked, seconds)
+                spent = server.processor_seconds() - before
+                costs[server.name].append(1000 * spent / (measured.rps * seconds))
+    return median(writ - bare for writ, bare in zip(costs["writ"], costs["limit"], strict=True))
+
+
+def _rows(
+    servers: Sequence[Server], asked: Sequence[Request], seconds: float, count: int
+) -> list[dict[str, Any]]:
+    _agree(servers, asked)
+    rows: list[dict[str, Any]] = []
+    for request in asked:
+        found = rounds(servers, request, seconds, count)
+        rows += [table.row(name, request.name, table.middle(measured)) for name, measured in found.items()]
     return rows
 
 
@@ -159,6 +221,10 @@ def growth(folder: Path, redis: Redis, seconds: float, count: int, many: int) ->
     }
 
 
+def _verdict(met: bool) -> str:
+    return "met" if met else "MISSED"
+
+
 def main() -> None:
     """The command `./scripts/bench http`."""
     parser = argparse.ArgumentParser(prog="bench http", description=__doc__)
@@ -168,6 +234,8 @@ def main() -> None:
         "--quick", action="store_true", help="one second, one round, fewer rows: only that it runs"
     )
     parser.add_argument("--skip-growth", action="store_true", help="leave out what growth costs")
+    parser.add_argument("--skip-cookie", action="store_true", help="leave out the requests with a cookie")
+    parser.add_argument("--databases", default=",".join(DATABASES), help="for the requests with a key")
     parser.add_argument("--only", help="servers, by comma: " + ", ".join(PEERS))
     options = parser.parse_args()
     seconds, count, many = options.seconds, options.rounds, MANY_JOBS
@@ -182,7 +250,10 @@ def main() -> None:
     grown = None
     try:
         with Redis(folder) as redis:
-            rows = compare(folder, redis, names, seconds, count)
+            rows = [] if options.skip_cookie else compare(folder, redis, names, seconds, count)
+            databases = [name for name in options.databases.split(",") if name]
+            keyed, costs = compare_keyed(folder, redis, names, databases, seconds, count)
+            rows += keyed
             against = table.ratios(rows)
             table.show(conditions, rows, against)
             if not options.skip_growth:
@@ -191,15 +262,20 @@ def main() -> None:
                 grown = growth(folder, redis, max(1.0, seconds / 2), pairs, many)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    for peer, aim in AIMS.items():
-        if (found := against.get(ONE, {}).get(peer)) is not None:
-            print(f"{ONE}: {found:.2f} × {peer}, aim {aim} ×: {'met' if found >= aim else 'MISSED'}")
+    for request in (f"{ONE}{KEYED}, {database}" for database in databases):
+        for peer, aim in AIMS.items():
+            if (found := against.get(request, {}).get(peer)) is not None:
+                print(f"{request}: {found:.2f} × {peer}, aim {aim} ×: {_verdict(found >= aim)}")
+    for database, cost in costs.items():
+        verdict = _verdict(cost <= FRONT_DOOR_AIM_MS)
+        print(f"the front door, {database}: {cost:.3f} ms of processor, aim {FRONT_DOOR_AIM_MS}: {verdict}")
     if grown is not None:
         cost, factor = grown["operations"]["cost_percent"], grown["page_of_jobs"]["factor"]
         print(f"{MORE_OPERATIONS} more operations cost {cost:.1f} %, aim < {GROWTH_AIM_PERCENT:g} %")
         print(f"a page among {many:,} jobs costs {factor:.2f} × one among {FEW_JOBS:,}, aim <= {PAGE_AIM} ×")
         rows += grown.pop("rows")
-    print(f"written to {table.write('http', rows, against, growth=grown, conditions=conditions)}")
+    more = {"growth": grown, "front_door_ms": costs, "conditions": conditions}
+    print(f"written to {table.write('http', rows, against, **more)}")
 
 
 if __name__ == "__main__":

@@ -54,6 +54,10 @@ class Child:
                 list(argv), env=dict(variables), stdout=output, stderr=output, start_new_session=True
             )
 
+    def processor_seconds(self) -> float:
+        """The processor time that the process and all that it started have had."""
+        return sum(_processor_seconds(pid) for pid in _family(self.process.pid))
+
     def stop(self, seconds: float = 20.0) -> None:
         """SIGTERM, and SIGKILL for what does not listen."""
         if self.process.poll() is None:
@@ -73,6 +77,20 @@ class Child:
         self.stop()
 
 
+def _family(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    found = [int(child) for child in children.read_text().split()] if children.exists() else []
+    return [pid, *(member for child in found for member in _family(child))]
+
+
+def _processor_seconds(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Redis(Child):
     """A real Redis on a Unix socket, as the product starts it; it shares the load's core."""
 
@@ -85,6 +103,45 @@ class Redis(Child):
             if time.monotonic() > give_up:
                 raise TimeoutError(self.log.read_text())
             time.sleep(0.02)
+
+
+class Postgres:
+    """A real PostgreSQL on a Unix socket, sharing the load's core like Redis does."""
+
+    def __init__(self, folder: Path) -> None:
+        import pgserver
+
+        self._server = pgserver.get_server(folder, cleanup_mode="stop")
+        _move(self._server.get_pid(), LOAD_CORE)
+
+    def create_database(self, name: str) -> str:
+        """The URL of a new, empty database."""
+        self._server.psql(f"CREATE DATABASE {name};")
+        return str(self._server.get_uri(database=name))
+
+    def __enter__(self) -> Postgres:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.cleanup()
+
+
+def _move(pid: int | None, core: int) -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    if pid is not None and len(cores) > 1:
+        # Its children, one a connection, inherit it.
+        os.sched_setaffinity(pid, {cores[core]})
+
+
+class Recorder(Child):
+    """Writ's own recorder, on the load's core: what it writes belongs to the work that is measured."""
+
+    def __init__(self, folder: Path, database_url: str) -> None:
+        argv = [sys.executable, "-m", "writ.cli", "recorder"]
+        settings = environment(WRIT_HOME=str(folder), WRIT_DATABASE_URL=database_url)
+        super().__init__(pinned(LOAD_CORE, argv), settings, folder / "recorder.log")
 
 
 class Server(Child):
@@ -104,10 +161,11 @@ class Server(Child):
             argv += ["--host", "127.0.0.1", "--port", str(self.port), factory]
         settings = environment(
             WRIT_HOME=str(folder),
-            WRIT_DATABASE_URL=f"sqlite:///{folder / 'writ.db'}",
             WRIT_REDIS_URL=redis_url,
             WRIT_SITES_PORT="8081",
-            **variables,
+            # What is measured is the counting, not the refusing.
+            WRIT_RATE_LIMIT_FACTOR="1000000",
+            **{"WRIT_DATABASE_URL": f"sqlite:///{folder / 'writ.db'}", **variables},
         )
         super().__init__(pinned(SERVER_CORE, argv), settings, folder / f"{name}.log")
 

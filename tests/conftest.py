@@ -7,11 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance.contract import CONTRACT
 from tests.support.postgres import PostgresServer
 from tests.support.redis import RedisServer
 from tests.support.scene import built_scene, client, scene
+from writ.events.checking import make_check
+from writ.events.publish import check_events
 
 __all__ = ["built_scene", "client", "scene"]
+
+# Every event that a test publishes in this process is held against the contract.
+check_events(make_check(CONTRACT))
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,19 @@
-"""FastAPI: `def` endpoints, the session as a dependency, pydantic models, the request id in plain ASGI."""
+"""FastAPI: `def` endpoints, the credential as a dependency, pydantic models, the rest in plain ASGI.
+
+`create_app` takes the session cookie; `create_keyed_app` an API key, with scopes, limits and an audit log.
+"""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import Cookie, Depends, FastAPI, HTTPException, Query, Response
+from fastapi import Cookie, Depends, FastAPI, Header, HTTPException, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 
 from bench.peers import work
@@ -84,7 +89,7 @@ class Accepted(BaseModel):
 
 
 def create_app() -> Any:
-    """The application; granian's factory."""
+    """The application with the cookie; granian's factory."""
     store = work.open_store(THREADS)
 
     def current_user(session_token: Annotated[str | None, Cookie()] = None) -> UUID:
@@ -95,32 +100,62 @@ def create_app() -> Any:
                 return user_id
         raise HTTPException(401)
 
-    app = FastAPI()
-    User = Annotated[UUID, Depends(current_user)]
+    return _named(_make(store, lambda _scope: Depends(current_user)))
 
-    def get_environment(id: UUID, user_id: User) -> Any:
+
+def create_keyed_app() -> Any:
+    """The application with API keys; granian's factory."""
+    store = work.open_store(THREADS)
+    guard = work.Guard(store)
+
+    def caller(scope: str) -> Any:
+        def current_key(
+            request: Request, response: Response, authorization: Annotated[str, Header()] = ""
+        ) -> UUID:
+            try:
+                key = guard.find_key(authorization.removeprefix("Bearer "), scope)
+                response.headers.update(guard.limit(key, scope))
+            except work.Refused as refused:
+                raise HTTPException(refused.status) from None
+            request.state.key = key
+            return key.user_id
+
+        return Depends(current_key)
+
+    app = _make(store, caller)
+    return _named(_recorded(app, guard))
+
+
+def _make(store: Any, caller: Callable[[str], Any]) -> FastAPI:
+    app = FastAPI()
+
+    def get_environment(id: UUID, user_id: UUID) -> Any:
         with store.read() as connection:
             found = work.find_environment(connection, id)
         if found is None:
             raise HTTPException(404)
         return found
 
-    def list_jobs(user_id: User, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Any:
+    def list_jobs(user_id: UUID, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Any:
         with store.read() as connection:
             return work.list_jobs(connection, limit)
 
-    def deploy_environment(id: UUID, body: DeployOrder, user_id: User, response: Response) -> Any:
+    def deploy_environment(id: UUID, body: DeployOrder, user_id: UUID, response: Response) -> Any:
         job_id = work.order_deploy(store, id, body.model_dump(exclude_none=True), user_id)
         response.headers["Location"] = f"/api/jobs/{job_id}"
         return {"job_id": job_id}
 
-    # Annotations are texts in this module, and User is a local name: so they are set by hand.
-    for endpoint in (get_environment, list_jobs, deploy_environment):
-        endpoint.__annotations__["user_id"] = User
+    # Annotations are texts in this module, and who may call is a value: so they are set by hand.
+    for endpoint, scope in (
+        (get_environment, "hosting.read"),
+        (list_jobs, "jobs.read"),
+        (deploy_environment, "hosting.deploy"),
+    ):
+        endpoint.__annotations__["user_id"] = Annotated[UUID, caller(scope)]
     app.get("/api/environments/{id}", response_model=Environment)(get_environment)
     app.get("/api/jobs", response_model=JobList)(list_jobs)
     app.post("/api/environments/{id}/deploy", response_model=Accepted, status_code=202)(deploy_environment)
-    return _named(app)
+    return app
 
 
 Scope = MutableMapping[str, Any]
@@ -140,5 +175,34 @@ def _named(app: Any) -> Any:
             await send(message)
 
         await app(scope, receive, send_named)
+
+    return middleware
+
+
+def _recorded(app: Any, guard: work.Guard) -> Any:
+    async def middleware(scope: Scope, receive: Any, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        state = scope.setdefault("state", {})
+
+        async def send_recorded(message: MutableMapping[str, Any]) -> None:
+            key = state.get("key")
+            if message["type"] == "http.response.start" and key is not None:
+                route, endpoint = scope["route"], scope["endpoint"]
+                await run_in_threadpool(
+                    guard.record,
+                    key,
+                    endpoint.__name__,
+                    route.path,
+                    scope["method"],
+                    scope["path"],
+                    message["status"],
+                    time.perf_counter() - begun,
+                )
+            await send(message)
+
+        await app(scope, receive, send_recorded)
 
     return middleware

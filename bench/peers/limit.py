@@ -37,7 +37,8 @@ def create_app() -> Starlette:
 
     async def environment(request: Request) -> Response:
         def do() -> bytes:
-            found = get_environment(store.thread_reader(), UUID(request.path_params["id"]), settings)
+            wanted = UUID(request.path_params["id"])
+            found = get_environment(store.thread_reader(), work.SIGHT, wanted, settings)
             return orjson.dumps(found)
 
         return await answer(do)
@@ -46,7 +47,7 @@ def create_app() -> Starlette:
         query = {"limit": int(request.query_params.get("limit", "20")), "sort": "-created_at"}
 
         def do() -> bytes:
-            return orjson.dumps(list_jobs(store.thread_reader(), query))
+            return orjson.dumps(list_jobs(store.thread_reader(), work.SIGHT, query))
 
         return await answer(do)
 

@@ -7,11 +7,17 @@ from enum import StrEnum
 
 
 class KeyScope(StrEnum):
-    """What a key may be given. content.write, snapshot.manage and export.run are what the preset write
-    stands for; no operation asks for them yet.
+    """What a key may be given. `*` is every scope that the user has who made the key, also those that come
+    later. content.write, snapshot.manage and export.run are what the preset write stands for; no
+    operation asks for them yet. New ones may come without a new version.
     """
 
+    _ = "*"
+    APPLICATIONS_READ = "applications.read"
+    APPLICATIONS_WRITE = "applications.write"
+    AUDIT_READ = "audit.read"
     CONTENT_WRITE = "content.write"
+    EVENTS_READ = "events.read"
     EXPORT_RUN = "export.run"
     HOSTING_BACKUP = "hosting.backup"
     HOSTING_DEPLOY = "hosting.deploy"
@@ -23,17 +29,28 @@ class KeyScope(StrEnum):
     JOBS_WRITE = "jobs.write"
     KEYS_READ = "keys.read"
     KEYS_WRITE = "keys.write"
+    LIMITS_READ = "limits.read"
+    LIMITS_WRITE = "limits.write"
+    NOTIFICATIONS_READ = "notifications.read"
+    NOTIFICATIONS_WRITE = "notifications.write"
     SNAPSHOT_MANAGE = "snapshot.manage"
+    USAGE_READ = "usage.read"
+    USERS_READ = "users.read"
+    USERS_WRITE = "users.write"
+    WEBHOOKS_READ = "webhooks.read"
+    WEBHOOKS_WRITE = "webhooks.write"
 
 
 class ApiKeyPreset(StrEnum):
-    """Scopes by one word: read-only is every scope that ends in .read, full is every scope, write is
-    content.write, snapshot.manage and export.run.
+    """Scopes by one word: read-only is every scope that ends in .read, full is `*`, write is content.write,
+    snapshot.manage and export.run, project-specific is every scope of hosting and of jobs, and needs
+    projects.
     """
 
     READ_ONLY = "read-only"
     FULL = "full"
     WRITE = "write"
+    PROJECT_SPECIFIC = "project-specific"
 
 
 class ApiKeyMode(StrEnum):
@@ -49,6 +66,113 @@ class ApiKeyType(StrEnum):
     STANDARD = "standard"
     PREMIUM = "premium"
     ENTERPRISE = "enterprise"
+
+
+class RateSubject(StrEnum):
+    """For whom is counted, each on its own: a key; a user with a login or a token; an application; an
+    organization; or the address of requests without a known caller, which only the server's own
+    organization decides about.
+    """
+
+    KEY = "key"
+    USER = "user"
+    APPLICATION = "application"
+    ORGANIZATION = "organization"
+    ADDRESS = "address"
+
+
+class RateSurface(StrEnum):
+    """The operations that are counted, by the system that they belong to; * means all."""
+
+    _ = "*"
+    PUBLISHING = "publishing"
+    STUDIO = "studio"
+    CONTENT = "content"
+    OAUTH = "oauth"
+    PLATFORM = "platform"
+    HOSTING = "hosting"
+
+
+class RateClass(StrEnum):
+    """The class of the operations that are counted; content is reads and writes together, * means all."""
+
+    _ = "*"
+    READ = "read"
+    WRITE = "write"
+    CONTENT = "content"
+    UPLOAD = "upload"
+    BATCH = "batch"
+    WEBHOOK = "webhook"
+
+
+class RateTier(StrEnum):
+    """The tier of the callers that it is for; * means all."""
+
+    _ = "*"
+    STANDARD = "standard"
+    PREMIUM = "premium"
+    ENTERPRISE = "enterprise"
+
+
+class DeliveryStatus(StrEnum):
+    """What a delivery is; pending waits for its first attempt, retrying for another one."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    RETRYING = "retrying"
+
+
+class DisabledReason(StrEnum):
+    """Why nothing is sent: a person said so, the receiver answered 410, or it only failed for five days."""
+
+    REQUESTED = "requested"
+    GONE = "gone"
+    FAILING = "failing"
+
+
+class Role(StrEnum):
+    """What a user may do; each role may do at least what the one after it may."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    CREATOR = "creator"
+    REVIEWER = "reviewer"
+    VIEWER = "viewer"
+
+
+class UserStatus(StrEnum):
+    """Whether the user can do anything; an inactive one cannot."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+
+
+class ApprovalStatus(StrEnum):
+    """Whether the application may ask for tokens; only an approved one may."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    SUSPENDED = "suspended"
+
+
+class ApiTier(StrEnum):
+    """The tier that the application's calls are counted in; standard unless said otherwise."""
+
+    STANDARD = "standard"
+    PREMIUM = "premium"
+    ENTERPRISE = "enterprise"
+
+
+class GrantType(StrEnum):
+    """authorization_code asks a person and acts for them, refresh_token goes on without asking again,
+    client_credentials acts for the application itself.
+    """
+
+    AUTHORIZATION_CODE = "authorization_code"
+    CLIENT_CREDENTIALS = "client_credentials"
+    REFRESH_TOKEN = "refresh_token"
 
 
 class SiteStatus(StrEnum):

@@ -17,15 +17,30 @@ class ErrorSpec:
 
 
 MALFORMED_REQUEST = "MALFORMED_REQUEST"
+INVALID_REQUEST = "INVALID_REQUEST"
+INVALID_GRANT = "INVALID_GRANT"
+INVALID_SCOPE = "INVALID_SCOPE"
+UNAUTHORIZED_CLIENT = "UNAUTHORIZED_CLIENT"
+UNSUPPORTED_GRANT_TYPE = "UNSUPPORTED_GRANT_TYPE"
+UNSUPPORTED_RESPONSE_TYPE = "UNSUPPORTED_RESPONSE_TYPE"
+UNSUPPORTED_TOKEN_TYPE = "UNSUPPORTED_TOKEN_TYPE"
+INVALID_CLIENT = "INVALID_CLIENT"
 UNAUTHORIZED = "UNAUTHORIZED"
 INVALID_CREDENTIALS = "INVALID_CREDENTIALS"
 API_KEY_INVALID = "API_KEY_INVALID"
 API_KEY_EXPIRED = "API_KEY_EXPIRED"
 API_KEY_REVOKED = "API_KEY_REVOKED"
+SIGNATURE_REQUIRED = "SIGNATURE_REQUIRED"
+SIGNATURE_INVALID = "SIGNATURE_INVALID"
+SIGNATURE_REPLAYED = "SIGNATURE_REPLAYED"
+TOKEN_INVALID = "TOKEN_INVALID"
+TOKEN_EXPIRED = "TOKEN_EXPIRED"
+TOKEN_REVOKED = "TOKEN_REVOKED"
 FORBIDDEN = "FORBIDDEN"
 AUTH_SCOPE_MISSING = "AUTH_SCOPE_MISSING"
 ORIGIN_NOT_ALLOWED = "ORIGIN_NOT_ALLOWED"
 ADDRESS_NOT_ALLOWED = "ADDRESS_NOT_ALLOWED"
+ROLE_TOO_HIGH = "ROLE_TOO_HIGH"
 NOT_FOUND = "NOT_FOUND"
 SITE_NOT_FOUND = "SITE_NOT_FOUND"
 ENVIRONMENT_NOT_FOUND = "ENVIRONMENT_NOT_FOUND"
@@ -35,6 +50,12 @@ DOMAIN_NOT_FOUND = "DOMAIN_NOT_FOUND"
 UPLOAD_NOT_FOUND = "UPLOAD_NOT_FOUND"
 JOB_NOT_FOUND = "JOB_NOT_FOUND"
 API_KEY_NOT_FOUND = "API_KEY_NOT_FOUND"
+RATE_POLICY_NOT_FOUND = "RATE_POLICY_NOT_FOUND"
+AUDIT_ENTRY_NOT_FOUND = "AUDIT_ENTRY_NOT_FOUND"
+WEBHOOK_NOT_FOUND = "WEBHOOK_NOT_FOUND"
+DELIVERY_NOT_FOUND = "DELIVERY_NOT_FOUND"
+USER_NOT_FOUND = "USER_NOT_FOUND"
+APPLICATION_NOT_FOUND = "APPLICATION_NOT_FOUND"
 METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
 NOT_ACCEPTABLE = "NOT_ACCEPTABLE"
 SITE_SLUG_TAKEN = "SITE_SLUG_TAKEN"
@@ -57,16 +78,34 @@ DOMAIN_DELETING = "DOMAIN_DELETING"
 JOB_NOT_CANCELLABLE = "JOB_NOT_CANCELLABLE"
 JOB_NOT_RETRYABLE = "JOB_NOT_RETRYABLE"
 API_KEY_NOT_ACTIVE = "API_KEY_NOT_ACTIVE"
+RATE_POLICY_EXISTS = "RATE_POLICY_EXISTS"
+IDEMPOTENCY_IN_PROGRESS = "IDEMPOTENCY_IN_PROGRESS"
+WEBHOOK_NOT_ACTIVE = "WEBHOOK_NOT_ACTIVE"
+DELIVERY_NOT_REPLAYABLE = "DELIVERY_NOT_REPLAYABLE"
+EMAIL_TAKEN = "EMAIL_TAKEN"
+LAST_OWNER = "LAST_OWNER"
+APPLICATION_WRONG_STATUS = "APPLICATION_WRONG_STATUS"
+APPLICATION_HAS_NO_SECRET = "APPLICATION_HAS_NO_SECRET"
 PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
 FILE_TOO_LARGE = "FILE_TOO_LARGE"
 UNSUPPORTED_FORMAT = "UNSUPPORTED_FORMAT"
 VALIDATION_ERROR = "VALIDATION_ERROR"
+EVENT_NOT_FOUND = "EVENT_NOT_FOUND"
+NOTIFICATION_NOT_FOUND = "NOTIFICATION_NOT_FOUND"
+EVENT_GONE = "EVENT_GONE"
+EVENT_TYPE_UNKNOWN = "EVENT_TYPE_UNKNOWN"
 CURSOR_INVALID = "CURSOR_INVALID"
+IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+SPAN_TOO_LONG = "SPAN_TOO_LONG"
 EXPIRY_NOT_AHEAD = "EXPIRY_NOT_AHEAD"
+SCALE_BELOW_AMOUNT = "SCALE_BELOW_AMOUNT"
+PROJECT_UNKNOWN = "PROJECT_UNKNOWN"
+ENDPOINT_UNKNOWN = "ENDPOINT_UNKNOWN"
 SOURCE_REF_INVALID = "SOURCE_REF_INVALID"
 SOURCE_NOT_ALLOWED = "SOURCE_NOT_ALLOWED"
 UPLOAD_UNKNOWN = "UPLOAD_UNKNOWN"
 URL_NOT_ALLOWED = "URL_NOT_ALLOWED"
+REPLAY_TOO_LARGE = "REPLAY_TOO_LARGE"
 RATE_LIMITED = "RATE_LIMITED"
 INTERNAL_ERROR = "INTERNAL_ERROR"
 WP_CLI_ERROR = "WP_CLI_ERROR"
@@ -94,6 +133,51 @@ ERRORS: dict[str, ErrorSpec] = {
         "The request could not be read.",
         "Send well-formed UTF-8 JSON without duplicate keys, NaN or Infinity, and check the query string and the headers.",
     ),
+    "INVALID_REQUEST": ErrorSpec(
+        "INVALID_REQUEST",
+        400,
+        "The OAuth request lacks something, or has it wrong.",
+        "Compare it with the contract.",
+    ),
+    "INVALID_GRANT": ErrorSpec(
+        "INVALID_GRANT",
+        400,
+        "The code or the token is wrong, expired, used, revoked or not yours.",
+        "Ask the user again.",
+    ),
+    "INVALID_SCOPE": ErrorSpec(
+        "INVALID_SCOPE",
+        400,
+        "The application may not have one of these scopes.",
+        "Ask for scopes that it was registered with.",
+    ),
+    "UNAUTHORIZED_CLIENT": ErrorSpec(
+        "UNAUTHORIZED_CLIENT",
+        400,
+        "The application was not registered for this way of asking.",
+        "Add it to its grant_types.",
+    ),
+    "UNSUPPORTED_GRANT_TYPE": ErrorSpec(
+        "UNSUPPORTED_GRANT_TYPE",
+        400,
+        "There is no such grant_type.",
+        "Use authorization_code, client_credentials or refresh_token.",
+    ),
+    "UNSUPPORTED_RESPONSE_TYPE": ErrorSpec(
+        "UNSUPPORTED_RESPONSE_TYPE", 400, "There is no such response_type.", "Use code."
+    ),
+    "UNSUPPORTED_TOKEN_TYPE": ErrorSpec(
+        "UNSUPPORTED_TOKEN_TYPE",
+        400,
+        "There is no such token_type_hint.",
+        "Use access_token or refresh_token, or leave it out.",
+    ),
+    "INVALID_CLIENT": ErrorSpec(
+        "INVALID_CLIENT",
+        401,
+        "There is no approved application of this name, or its secret is wrong.",
+        "Compare client_id and client_secret with what its registration showed, and see that it is approved.",
+    ),
     "UNAUTHORIZED": ErrorSpec(
         "UNAUTHORIZED",
         401,
@@ -119,6 +203,39 @@ ERRORS: dict[str, ErrorSpec] = {
         "Use the key that came after it, or make a new one.",
     ),
     "API_KEY_REVOKED": ErrorSpec("API_KEY_REVOKED", 401, "The API key was revoked.", "Make a new one."),
+    "SIGNATURE_REQUIRED": ErrorSpec(
+        "SIGNATURE_REQUIRED",
+        401,
+        "The API key demands that its requests are signed, and this one is not.",
+        "Sign it with the key's api_secret as docs/signing-requests.md shows.",
+    ),
+    "SIGNATURE_INVALID": ErrorSpec(
+        "SIGNATURE_INVALID",
+        401,
+        "The request's signature is not good.",
+        "details.reason says what is wrong with it; sign the request again, as it is sent.",
+    ),
+    "SIGNATURE_REPLAYED": ErrorSpec(
+        "SIGNATURE_REPLAYED",
+        401,
+        "A request with this signature came before.",
+        "Sign each request anew, with a nonce of its own.",
+    ),
+    "TOKEN_INVALID": ErrorSpec(
+        "TOKEN_INVALID",
+        401,
+        "The access token is not one of this server's.",
+        "Send the access_token as POST /api/oauth/token answered it.",
+    ),
+    "TOKEN_EXPIRED": ErrorSpec(
+        "TOKEN_EXPIRED", 401, "The time of the access token is over.", "Get a new one with the refresh token."
+    ),
+    "TOKEN_REVOKED": ErrorSpec(
+        "TOKEN_REVOKED",
+        401,
+        "The access token was revoked, or its application or user may do nothing any more.",
+        "Ask for a new one.",
+    ),
     "FORBIDDEN": ErrorSpec(
         "FORBIDDEN", 403, "This is not allowed for you.", "Ask an administrator for access."
     ),
@@ -139,6 +256,12 @@ ERRORS: dict[str, ErrorSpec] = {
         403,
         "The API key may not be used from this address.",
         "Call from a network on the key's ip_allowlist, or have the address added to it.",
+    ),
+    "ROLE_TOO_HIGH": ErrorSpec(
+        "ROLE_TOO_HIGH",
+        403,
+        "A role above your own cannot be given, changed or taken away.",
+        "Ask somebody who has that role.",
     ),
     "NOT_FOUND": ErrorSpec(
         "NOT_FOUND",
@@ -187,6 +310,39 @@ ERRORS: dict[str, ErrorSpec] = {
         404,
         "There is no API key with this id.",
         "List the keys with GET /api/v1/api-keys.",
+    ),
+    "RATE_POLICY_NOT_FOUND": ErrorSpec(
+        "RATE_POLICY_NOT_FOUND",
+        404,
+        "There is no rate policy with this id.",
+        "List the policies with GET /api/v1/rate-policies.",
+    ),
+    "AUDIT_ENTRY_NOT_FOUND": ErrorSpec(
+        "AUDIT_ENTRY_NOT_FOUND",
+        404,
+        "There is no entry of the audit log with this id.",
+        "List the entries with GET /api/v1/audit-log; old ones are deleted after WRIT_AUDIT_DAYS.",
+    ),
+    "WEBHOOK_NOT_FOUND": ErrorSpec(
+        "WEBHOOK_NOT_FOUND",
+        404,
+        "There is no webhook with this id.",
+        "List the webhooks with GET /api/v1/webhooks.",
+    ),
+    "DELIVERY_NOT_FOUND": ErrorSpec(
+        "DELIVERY_NOT_FOUND",
+        404,
+        "The webhook has no delivery with this id.",
+        "List its deliveries with GET /api/v1/webhooks/{id}/deliveries.",
+    ),
+    "USER_NOT_FOUND": ErrorSpec(
+        "USER_NOT_FOUND", 404, "There is no user with this id.", "List the users with GET /api/v1/users."
+    ),
+    "APPLICATION_NOT_FOUND": ErrorSpec(
+        "APPLICATION_NOT_FOUND",
+        404,
+        "There is no application with this id.",
+        "List the applications with GET /api/v1/applications.",
     ),
     "METHOD_NOT_ALLOWED": ErrorSpec(
         "METHOD_NOT_ALLOWED",
@@ -305,6 +461,48 @@ ERRORS: dict[str, ErrorSpec] = {
     "API_KEY_NOT_ACTIVE": ErrorSpec(
         "API_KEY_NOT_ACTIVE", 409, "The API key was revoked, which is for good.", "Make a new one."
     ),
+    "RATE_POLICY_EXISTS": ErrorSpec(
+        "RATE_POLICY_EXISTS",
+        409,
+        "There is a rate policy for this subject, surface, rate class, tier and window already.",
+        "Replace that one, whose id is in details.policy_id.",
+    ),
+    "IDEMPOTENCY_IN_PROGRESS": ErrorSpec(
+        "IDEMPOTENCY_IN_PROGRESS",
+        409,
+        "The first request with this Idempotency-Key still runs.",
+        "Send it again after as many seconds as the Retry-After header says; it gets the first one's answer.",
+    ),
+    "WEBHOOK_NOT_ACTIVE": ErrorSpec(
+        "WEBHOOK_NOT_ACTIVE", 409, "The webhook is disabled.", "Enable it first, with PUT and is_active true."
+    ),
+    "DELIVERY_NOT_REPLAYABLE": ErrorSpec(
+        "DELIVERY_NOT_REPLAYABLE",
+        409,
+        "The event of the delivery is no longer kept.",
+        "Read what it was about by the API.",
+    ),
+    "EMAIL_TAKEN": ErrorSpec(
+        "EMAIL_TAKEN", 409, "Another user has this e-mail address.", "Choose another one."
+    ),
+    "LAST_OWNER": ErrorSpec(
+        "LAST_OWNER",
+        409,
+        "The last active owner cannot be removed or get another role.",
+        "Make somebody else an owner first.",
+    ),
+    "APPLICATION_WRONG_STATUS": ErrorSpec(
+        "APPLICATION_WRONG_STATUS",
+        409,
+        "The approval status of the application does not allow this.",
+        "Get the application to see its approval_status.",
+    ),
+    "APPLICATION_HAS_NO_SECRET": ErrorSpec(
+        "APPLICATION_HAS_NO_SECRET",
+        409,
+        "The application keeps no secret, so there is none to replace.",
+        "Register another application with is_confidential if it can keep one.",
+    ),
     "PAYLOAD_TOO_LARGE": ErrorSpec(
         "PAYLOAD_TOO_LARGE",
         413,
@@ -329,17 +527,71 @@ ERRORS: dict[str, ErrorSpec] = {
         "The request does not fit the contract.",
         "Correct every place that errors names.",
     ),
+    "EVENT_NOT_FOUND": ErrorSpec(
+        "EVENT_NOT_FOUND",
+        404,
+        "There is no event with this id.",
+        "List the events with GET /api/v1/events; they are kept for as many days as WRIT_EVENT_DAYS says.",
+    ),
+    "NOTIFICATION_NOT_FOUND": ErrorSpec(
+        "NOTIFICATION_NOT_FOUND",
+        404,
+        "There is no notification with this id for you.",
+        "List yours with GET /api/v1/notifications.",
+    ),
+    "EVENT_GONE": ErrorSpec(
+        "EVENT_GONE",
+        410,
+        "The event to go on after is not kept any more, or never was one.",
+        "Read the resources as they are now, then begin again without it.",
+    ),
+    "EVENT_TYPE_UNKNOWN": ErrorSpec(
+        "EVENT_TYPE_UNKNOWN",
+        422,
+        "No type of event is named so.",
+        "Use a type of the table in docs/event-types.md, or a pattern like environment.*.",
+    ),
     "CURSOR_INVALID": ErrorSpec(
         "CURSOR_INVALID",
         422,
         "The cursor is not one that this list gave out.",
         "Take next_cursor from the page before, with the same filters and sort, or start without a cursor.",
     ),
+    "IDEMPOTENCY_KEY_REUSED": ErrorSpec(
+        "IDEMPOTENCY_KEY_REUSED",
+        422,
+        "The Idempotency-Key was used for another request.",
+        "Give every new request a key of its own; only an exact repetition has the same one.",
+    ),
+    "SPAN_TOO_LONG": ErrorSpec(
+        "SPAN_TOO_LONG",
+        422,
+        "The span of time is too long to be summed up.",
+        "Ask for a shorter one, or by the day.",
+    ),
     "EXPIRY_NOT_AHEAD": ErrorSpec(
         "EXPIRY_NOT_AHEAD",
         422,
         "The time at which the API key would end is not ahead.",
         "Give a time to come, or leave expires_at out.",
+    ),
+    "SCALE_BELOW_AMOUNT": ErrorSpec(
+        "SCALE_BELOW_AMOUNT",
+        422,
+        "The amount of the rate policy would grow to less than it is.",
+        "Give a scales_to of at least amount, or leave it out.",
+    ),
+    "PROJECT_UNKNOWN": ErrorSpec(
+        "PROJECT_UNKNOWN",
+        422,
+        "There is no such project that the key could be confined to.",
+        "Name sites that you can see; GET /api/sites lists them.",
+    ),
+    "ENDPOINT_UNKNOWN": ErrorSpec(
+        "ENDPOINT_UNKNOWN",
+        422,
+        "The contract has no operation with this method and path.",
+        "Write method and path as the contract does, such as GET /sites/{id}.",
     ),
     "SOURCE_REF_INVALID": ErrorSpec(
         "SOURCE_REF_INVALID",
@@ -364,6 +616,12 @@ ERRORS: dict[str, ErrorSpec] = {
         422,
         "The URL may not be fetched from this server.",
         "Use an https URL on a public host, or have the network added to the trusted ones.",
+    ),
+    "REPLAY_TOO_LARGE": ErrorSpec(
+        "REPLAY_TOO_LARGE",
+        422,
+        "These are more events than one order may send once more.",
+        "Name a shorter time or fewer types; details.limit says how many they may be.",
     ),
     "RATE_LIMITED": ErrorSpec(
         "RATE_LIMITED",

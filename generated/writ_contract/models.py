@@ -24,7 +24,12 @@ class ApiKey(TypedDict, closed=True):
     mode: ApiKeyMode
     key_type: ApiKeyType
     scopes: list[KeyScope]
+    projects: list[str] | None
+    endpoints: KeyEndpoints
     ip_allowlist: list[str]
+    rate_limits: KeyRateLimits
+    rate_limit_per_hour: int
+    require_signature: bool
     is_active: bool
     last_used_at: str | None
     expires_at: str | None
@@ -46,7 +51,7 @@ class ApiKeyList(TypedDict, closed=True):
 ApiKeyMode: TypeAlias = Literal["live", "test"]
 
 
-ApiKeyPreset: TypeAlias = Literal["read-only", "full", "write"]
+ApiKeyPreset: TypeAlias = Literal["read-only", "full", "write", "project-specific"]
 
 
 class ApiKeyRegeneration(TypedDict, closed=True):
@@ -66,12 +71,129 @@ class ApiKeySettings(TypedDict, closed=True):
     description: NotRequired[str | None]
     scopes: NotRequired[list[KeyScope]]
     preset: NotRequired[ApiKeyPreset]
+    projects: NotRequired[list[str] | None]
+    endpoints: NotRequired[KeyEndpoints]
     key_type: NotRequired[ApiKeyType]
     expires_at: NotRequired[str | None]
     ip_allowlist: NotRequired[list[Network]]
+    rate_limits: NotRequired[KeyRateLimits]
+    require_signature: NotRequired[bool]
 
 
 ApiKeyType: TypeAlias = Literal["standard", "premium", "enterprise"]
+
+
+ApiTier: TypeAlias = Literal["standard", "premium", "enterprise"]
+
+
+class Application(TypedDict, closed=True):
+    """
+    What is known of an application, but not its secret.
+    """
+
+    id: str
+    organization_id: str
+    application_name: str
+    application_description: str | None
+    application_url: str | None
+    contact_email: str
+    api_tier: ApiTier
+    approval_status: ApprovalStatus
+    approved_by: str | None
+    approved_at: str | None
+    client_id: str
+    is_confidential: bool
+    redirect_uris: list[str]
+    scopes: list[str]
+    grant_types: list[GrantType]
+    created_by: str
+    created_at: str
+
+
+class ApplicationList(TypedDict, closed=True):
+    """
+    A page of applications.
+    """
+
+    data: list[Application]
+    pagination: Pagination
+
+
+class ApplicationSettings(TypedDict, closed=True):
+    """
+    All that can be set of an application.
+    """
+
+    application_name: str
+    application_description: NotRequired[str | None]
+    application_url: NotRequired[str | None]
+    contact_email: str
+    api_tier: NotRequired[ApiTier]
+    redirect_uris: NotRequired[list[RedirectUri]]
+    scopes: list[KeyScope]
+    grant_types: list[GrantType]
+
+
+ApprovalStatus: TypeAlias = Literal["pending", "approved", "rejected", "suspended"]
+
+
+class AuditEntry(TypedDict, closed=True):
+    """
+    One call of the API.
+    """
+
+    id: str
+    request_id: str
+    timestamp: str
+    organization_id: str | None
+    api_key_id: str | None
+    user_id: str | None
+    application_id: str | None
+    actor_kind: str | None
+    operation_id: str | None
+    endpoint: str
+    method: str
+    path: str
+    parameters: dict[str, Any] | None
+    status_code: int
+    error_code: str | None
+    response_time_ms: float
+    request_size_bytes: int
+    response_size_bytes: int
+    ip_address: str
+    user_agent: str
+    seal: int
+
+
+class AuditLog(TypedDict, closed=True):
+    """
+    A page of the audit log.
+    """
+
+    data: list[AuditEntry]
+    pagination: Pagination
+
+
+class AuthorizationServer(TypedDict, closed=True):
+    """
+    The metadata of RFC 8414, section 2.
+    """
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    revocation_endpoint: str
+    introspection_endpoint: str
+    jwks_uri: str
+    scopes_supported: list[str]
+    response_types_supported: list[str]
+    response_modes_supported: list[str]
+    grant_types_supported: list[str]
+    code_challenge_methods_supported: list[str]
+    token_endpoint_auth_methods_supported: list[str]
+    revocation_endpoint_auth_methods_supported: list[str]
+    introspection_endpoint_auth_methods_supported: list[str]
+    service_documentation: str
 
 
 class Backup(TypedDict, closed=True):
@@ -117,6 +239,32 @@ class CacheSettings(TypedDict, closed=True):
     redis_cache_enabled: NotRequired[bool]
 
 
+class Consent(TypedDict, extra_items=str):
+    """
+    The user's decision, with what the page was asked with.
+    """
+
+    decision: Literal["allow", "deny"]
+    response_type: str
+    client_id: str
+    redirect_uri: NotRequired[str]
+    scope: NotRequired[str]
+    state: NotRequired[str]
+    code_challenge: NotRequired[str]
+    code_challenge_method: NotRequired[str]
+
+
+class Credential(TypedDict, closed=True):
+    """
+    What the request was authenticated with.
+    """
+
+    kind: Literal["session", "key", "token"]
+    scopes: list[str]
+    key_id: str | None
+    application_id: str | None
+
+
 class Credentials(TypedDict, closed=True):
     """
     Who wants to log in.
@@ -124,6 +272,94 @@ class Credentials(TypedDict, closed=True):
 
     email: str
     password: str
+
+
+class CurrentUser(TypedDict, closed=True):
+    """
+    Who calls, and with what.
+    """
+
+    id: str
+    email: str
+    name: str | None
+    role: Role
+    status: UserStatus
+    created_at: str
+    updated_at: str
+    organization_id: str
+    credential: Credential
+
+
+class Delivery(TypedDict, closed=True):
+    """
+    One event on its way to one webhook.
+    """
+
+    id: str
+    subscription_id: str
+    event_id: str
+    event_type: str
+    status: DeliveryStatus
+    attempt_number: int
+    attempt_id: str | None
+    next_retry_at: str | None
+    http_status_code: int | None
+    response_body: str | None
+    response_time_ms: int | None
+    error: str | None
+    delivered_at: str | None
+    replay_of: str | None
+    created_at: str
+
+
+class DeliveryAttempt(TypedDict, closed=True):
+    """
+    One attempt at a delivery.
+    """
+
+    attempt_number: int
+    attempt_id: str | None
+    attempted_at: str
+    http_status_code: int | None
+    response_body: str | None
+    response_time_ms: int | None
+    error: str | None
+
+
+class DeliveryInFull(TypedDict, closed=True):
+    """
+    A delivery with its payload and its attempts.
+    """
+
+    payload: dict[str, Any] | None
+    attempts: list[DeliveryAttempt]
+    id: str
+    subscription_id: str
+    event_id: str
+    event_type: str
+    status: DeliveryStatus
+    attempt_number: int
+    attempt_id: str | None
+    next_retry_at: str | None
+    http_status_code: int | None
+    response_body: str | None
+    response_time_ms: int | None
+    error: str | None
+    delivered_at: str | None
+    replay_of: str | None
+    created_at: str
+
+
+class DeliveryList(TypedDict, closed=True):
+    """
+    A page of deliveries.
+    """
+
+    data: list[Delivery]
+    pagination: Pagination
+
+
+DeliveryStatus: TypeAlias = Literal["pending", "delivered", "failed", "retrying"]
 
 
 class DeployOrder(TypedDict, closed=True):
@@ -134,6 +370,9 @@ class DeployOrder(TypedDict, closed=True):
     source_type: SourceType
     source_ref: str
     health_path: NotRequired[str | None]
+
+
+DisabledReason: TypeAlias = Literal["requested", "gone", "failing"] | None
 
 
 class Domain(TypedDict, closed=True):
@@ -161,6 +400,21 @@ DomainStatus: TypeAlias = Literal["creating", "active", "failed", "deleting"]
 
 
 DriftStatus: TypeAlias = Literal["unknown", "clean", "drifted"]
+
+
+class EndpointUsage(TypedDict, closed=True):
+    """
+    What was counted of one operation.
+    """
+
+    operation_id: str
+    endpoint: str
+    method: str
+    requests: int
+    errors: int
+    average_response_time_ms: float
+    request_bytes: int
+    response_bytes: int
 
 
 class Environment(TypedDict, closed=True):
@@ -224,6 +478,61 @@ class ErrorDetail(TypedDict, closed=True):
     request_id: str
 
 
+class ErrorUsage(TypedDict, closed=True):
+    """
+    What was counted of one operation with one status.
+    """
+
+    operation_id: str
+    endpoint: str
+    method: str
+    status_code: int
+    requests: int
+    errors: int
+    average_response_time_ms: float
+    request_bytes: int
+    response_bytes: int
+
+
+class Event(TypedDict, closed=True):
+    """
+    One thing that happened, as GET shows it and as webhooks carry it.
+    """
+
+    id: str
+    type: str
+    created_at: str
+    timestamp: str
+    organization_id: str
+    project_id: str | None
+    api_version: str
+    subject: str
+    data: dict[str, Any]
+    changes: NotRequired[dict[str, FieldChange]]
+    truncated: NotRequired[Literal[True]]
+
+
+class EventList(TypedDict, closed=True):
+    """
+    A page of events.
+    """
+
+    data: list[Event]
+    pagination: Pagination
+
+
+EventPattern: TypeAlias = str
+
+
+class FieldChange(TypedDict, closed=True):
+    """
+    A field before and after.
+    """
+
+    before: Any | None
+    after: Any | None
+
+
 class FieldError(TypedDict, closed=True):
     """
     One fault at one place of the request.
@@ -232,6 +541,9 @@ class FieldError(TypedDict, closed=True):
     field: str
     code: str
     message: str
+
+
+GrantType: TypeAlias = Literal["authorization_code", "client_credentials", "refresh_token"]
 
 
 class ImportOrder(TypedDict, closed=True):
@@ -344,8 +656,40 @@ class JobStep(TypedDict, closed=True):
 JobStepStatus: TypeAlias = Literal["pending", "running", "succeeded", "failed", "undone", "cancelled"]
 
 
+class Key(TypedDict, closed=True):
+    kty: Literal["EC"]
+    crv: Literal["P-256"]
+    x: str
+    y: str
+    kid: str
+    use: Literal["sig"]
+    alg: Literal["ES256"]
+
+
+KeyEndpoints: TypeAlias = dict[str, bool]
+"""
+Operations by their method and their path as the contract writes it, such as GET /sites/{id}. What is false the key may not do, whatever its scopes are; what is true changes nothing.
+"""
+
+
+class KeyRateLimits(TypedDict, closed=True):
+    """
+    Limits of this key that take the place of those that its tier has.
+    """
+
+    read_per_minute: NotRequired[int]
+    write_per_minute: NotRequired[int]
+    per_hour: NotRequired[int]
+    burst: NotRequired[int]
+
+
 KeyScope: TypeAlias = Literal[
+    "*",
+    "applications.read",
+    "applications.write",
+    "audit.read",
     "content.write",
+    "events.read",
     "export.run",
     "hosting.backup",
     "hosting.deploy",
@@ -357,8 +701,25 @@ KeyScope: TypeAlias = Literal[
     "jobs.write",
     "keys.read",
     "keys.write",
+    "limits.read",
+    "limits.write",
+    "notifications.read",
+    "notifications.write",
     "snapshot.manage",
+    "usage.read",
+    "users.read",
+    "users.write",
+    "webhooks.read",
+    "webhooks.write",
 ]
+
+
+class KeySet(TypedDict, closed=True):
+    """
+    A JWK set (RFC 7517).
+    """
+
+    keys: list[Key]
 
 
 class MagicLogin(TypedDict, closed=True):
@@ -394,9 +755,29 @@ class NewApiKey(TypedDict, closed=True):
     description: NotRequired[str | None]
     scopes: NotRequired[list[KeyScope]]
     preset: NotRequired[ApiKeyPreset]
+    projects: NotRequired[list[str] | None]
+    endpoints: NotRequired[KeyEndpoints]
     key_type: NotRequired[ApiKeyType]
     expires_at: NotRequired[str | None]
     ip_allowlist: NotRequired[list[Network]]
+    rate_limits: NotRequired[KeyRateLimits]
+    require_signature: NotRequired[bool]
+
+
+class NewApplication(TypedDict, closed=True):
+    """
+    An application to be registered.
+    """
+
+    application_name: str
+    application_description: NotRequired[str | None]
+    application_url: NotRequired[str | None]
+    contact_email: str
+    api_tier: NotRequired[ApiTier]
+    redirect_uris: NotRequired[list[RedirectUri]]
+    scopes: list[KeyScope]
+    grant_types: list[GrantType]
+    is_confidential: NotRequired[bool]
 
 
 class NewBackup(TypedDict, closed=True):
@@ -437,7 +818,130 @@ class NewSite(TypedDict, closed=True):
     repository_url: NotRequired[str | None]
 
 
+class NewUser(TypedDict, closed=True):
+    """
+    A user to be made.
+    """
+
+    email: str
+    name: NotRequired[str | None]
+    role: Role
+    password: NotRequired[str]
+
+
+class NewWebhook(TypedDict, closed=True):
+    """
+    A webhook to be made. An address and types are required, each under one of its two names.
+    """
+
+    webhook_url: NotRequired[str]
+    url: NotRequired[str]
+    event_types: NotRequired[list[EventPattern]]
+    events: NotRequired[list[EventPattern]]
+    secret_key: NotRequired[str]
+    secret: NotRequired[str]
+    description: NotRequired[str | None]
+    filters: NotRequired[WebhookFilters]
+    is_active: NotRequired[bool]
+    ordered: NotRequired[bool]
+    max_per_second: NotRequired[int | None]
+    retry_policy: NotRequired[RetryPolicy]
+
+
+class Notification(TypedDict, closed=True):
+    """
+    What somebody is to know.
+    """
+
+    id: str
+    kind: str
+    title: str
+    message: str
+    link: str | None
+    project_id: str | None
+    for_all: bool
+    created_at: str
+    read_at: str | None
+
+
+class NotificationList(TypedDict, closed=True):
+    """
+    A page of notifications.
+    """
+
+    data: list[Notification]
+    pagination: Pagination
+
+
+class NotificationsRead(TypedDict, closed=True):
+    """
+    How many notifications were marked.
+    """
+
+    marked: int
+
+
+class OAuthDone(TypedDict, closed=True):
+    """
+    Nothing is to be told.
+    """
+
+
+class OAuthError(TypedDict, closed=True):
+    """
+    A refusal as OAuth clients read it (RFC 6749, section 5.2), with what every refusal of this API says beside it.
+    """
+
+    error: Literal[
+        "invalid_request",
+        "invalid_client",
+        "invalid_grant",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "unsupported_response_type",
+        "unsupported_token_type",
+        "invalid_scope",
+        "access_denied",
+        "server_error",
+        "temporarily_unavailable",
+    ]
+    error_description: str
+    code: str
+    message: str
+    request_id: str
+    errors: list[FieldError]
+
+
+class OAuthTokens(TypedDict, closed=True):
+    """
+    An access token, and a refresh token where the application may have one.
+    """
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    refresh_token: NotRequired[str]
+    scope: str
+
+
 OptionalPromotionPreset: TypeAlias = Literal["full", "code", "content"] | None
+
+
+class OwnLimit(TypedDict, closed=True):
+    """
+    A limit that requests of the caller meet, and how much of it is used now.
+    """
+
+    limit: str
+    subject: str
+    surface: str
+    rate_class: str
+    window_seconds: int
+    is_burst: bool
+    amount: int
+    used: int
+    remaining: int
+    resets_at: str
 
 
 class Pagination(TypedDict, closed=True):
@@ -447,6 +951,15 @@ class Pagination(TypedDict, closed=True):
 
     limit: int
     next_cursor: str | None
+
+
+class PasswordChange(TypedDict, closed=True):
+    """
+    The old and the new password.
+    """
+
+    old_password: str
+    new_password: str
 
 
 class PromoteOrder(TypedDict, closed=True):
@@ -459,6 +972,117 @@ class PromoteOrder(TypedDict, closed=True):
 
 
 PromotionPreset: TypeAlias = Literal["full", "code", "content"]
+
+
+class Quota(TypedDict, closed=True):
+    """
+    What a key may do in an hour, and has done in this one.
+    """
+
+    api_key_id: str
+    key_name: str
+    key_type: str
+    limit_per_hour: int
+    used: int
+    remaining: int
+    resets_at: str
+
+
+class QuotaList(TypedDict, closed=True):
+    """
+    A page of quotas.
+    """
+
+    own: list[OwnLimit] | None
+    data: list[Quota]
+    pagination: Pagination
+
+
+RateClass: TypeAlias = Literal["*", "read", "write", "content", "upload", "batch", "webhook"]
+
+
+class RatePolicy(TypedDict, closed=True):
+    """
+    A policy that is in force.
+    """
+
+    id: str
+    subject: RateSubject
+    surface: RateSurface
+    rate_class: RateClass
+    tier: RateTier
+    amount: int
+    window: str
+    window_seconds: int
+    burst: int | None
+    scales_to: int | None
+    description: str | None
+    created_at: str
+    updated_at: str
+
+
+class RatePolicyDefault(TypedDict, closed=True):
+    """
+    What holds where an organization says nothing.
+    """
+
+    subject: RateSubject
+    surface: RateSurface
+    rate_class: RateClass
+    tier: RateTier
+    amount: int
+    window: str
+    window_seconds: int
+    burst: int | None
+    scales_to: int | None
+
+
+class RatePolicyDefaults(TypedDict, closed=True):
+    """
+    All defaults.
+    """
+
+    data: list[RatePolicyDefault]
+
+
+class RatePolicyList(TypedDict, closed=True):
+    """
+    A page of policies.
+    """
+
+    data: list[RatePolicy]
+    pagination: Pagination
+
+
+class RatePolicySettings(TypedDict, closed=True):
+    """
+    What a policy says. A surface, rate class or tier that is left out is *.
+    """
+
+    subject: RateSubject
+    surface: NotRequired[RateSurface]
+    rate_class: NotRequired[RateClass]
+    tier: NotRequired[RateTier]
+    amount: int
+    window: RateWindow
+    burst: NotRequired[int | None]
+    scales_to: NotRequired[int | None]
+    description: NotRequired[str | None]
+
+
+RateSubject: TypeAlias = Literal["key", "user", "application", "organization", "address"]
+
+
+RateSurface: TypeAlias = Literal["*", "publishing", "studio", "content", "oauth", "platform", "hosting"]
+
+
+RateTier: TypeAlias = Literal["*", "standard", "premium", "enterprise"]
+
+
+RateWindow: TypeAlias = str | int
+
+
+RedirectUri: TypeAlias = str
 
 
 class Release(TypedDict, closed=True):
@@ -504,6 +1128,20 @@ class RestoreOrder(TypedDict, closed=True):
     backup_id: str
 
 
+class RetryPolicy(TypedDict, closed=True):
+    """
+    How often a delivery is attempted, and when. exponential without initial_seconds waits 5 seconds, 5 minutes, 30 minutes, 2, 5, 10 and 10 hours; with it, each delay is twice the one before. linear adds initial_seconds each time, fixed keeps it. Each delay is up to a fifth shorter or longer.
+    """
+
+    max_attempts: NotRequired[int]
+    backoff: NotRequired[Literal["exponential", "linear", "fixed"]]
+    initial_seconds: NotRequired[int]
+    max_seconds: NotRequired[int]
+
+
+Role: TypeAlias = Literal["owner", "admin", "creator", "reviewer", "viewer"]
+
+
 class RollbackOrder(TypedDict, closed=True):
     """
     Which release to go back to.
@@ -518,6 +1156,7 @@ class ShownApiKey(TypedDict, closed=True):
     """
 
     api_key: str
+    api_secret: str
     id: str
     key_name: str
     description: str | None
@@ -525,7 +1164,12 @@ class ShownApiKey(TypedDict, closed=True):
     mode: ApiKeyMode
     key_type: ApiKeyType
     scopes: list[KeyScope]
+    projects: list[str] | None
+    endpoints: KeyEndpoints
     ip_allowlist: list[str]
+    rate_limits: KeyRateLimits
+    rate_limit_per_hour: int
+    require_signature: bool
     is_active: bool
     last_used_at: str | None
     expires_at: str | None
@@ -533,6 +1177,76 @@ class ShownApiKey(TypedDict, closed=True):
     revoked_at: str | None
     created_by: str
     created_at: str
+
+
+class ShownApplication(TypedDict, closed=True):
+    """
+    An application and its secret.
+    """
+
+    id: str
+    organization_id: str
+    application_name: str
+    application_description: str | None
+    application_url: str | None
+    contact_email: str
+    api_tier: ApiTier
+    approval_status: ApprovalStatus
+    approved_by: str | None
+    approved_at: str | None
+    client_id: str
+    is_confidential: bool
+    redirect_uris: list[str]
+    scopes: list[str]
+    grant_types: list[GrantType]
+    created_by: str
+    created_at: str
+    client_secret: str | None
+
+
+class ShownUser(TypedDict, closed=True):
+    """
+    A user, and a password that was made for them.
+    """
+
+    id: str
+    email: str
+    name: str | None
+    role: Role
+    status: UserStatus
+    created_at: str
+    updated_at: str
+    password: str | None
+
+
+class ShownWebhook(TypedDict, closed=True):
+    """
+    A webhook with its secret.
+    """
+
+    secret_key: str
+    id: str
+    organization_id: str
+    api_key_id: str | None
+    webhook_url: str
+    description: str | None
+    event_types: list[str]
+    filters: WebhookFilters
+    is_active: bool
+    ordered: bool
+    max_per_second: int | None
+    retry_policy: RetryPolicy
+    api_version: str
+    last_delivery_at: str | None
+    success_count: int
+    failure_count: int
+    first_failure_at: str | None
+    disabled_at: str | None
+    disabled_reason: DisabledReason | None
+    previous_secret_expires_at: str | None
+    created_by: str | None
+    created_at: str
+    updated_at: str
 
 
 class Site(TypedDict, closed=True):
@@ -564,12 +1278,59 @@ SiteStatus: TypeAlias = Literal["creating", "active", "failed", "deleting"]
 SourceType: TypeAlias = Literal["git", "upload"]
 
 
+Subject: TypeAlias = str
+
+
 class Success(TypedDict, closed=True):
     """
     The answer of what is done at once and has nothing to tell.
     """
 
     success: Literal[True]
+
+
+class TokenQuery(TypedDict, extra_items=str):
+    """
+    The token that is meant, and who asks.
+    """
+
+    token: NotRequired[str]
+    token_type_hint: NotRequired[str]
+    client_id: NotRequired[str]
+    client_secret: NotRequired[str]
+
+
+class TokenRequest(TypedDict, extra_items=str):
+    """
+    What an application asks for; which fields it needs depends on grant_type.
+    """
+
+    grant_type: NotRequired[str]
+    client_id: NotRequired[str]
+    client_secret: NotRequired[str]
+    code: NotRequired[str]
+    redirect_uri: NotRequired[str]
+    code_verifier: NotRequired[str]
+    refresh_token: NotRequired[str]
+    scope: NotRequired[str]
+
+
+class TokenState(TypedDict, closed=True):
+    """
+    What a token is good for; nothing but active for one that is good for nothing.
+    """
+
+    active: bool
+    client_id: NotRequired[str]
+    scope: NotRequired[str]
+    token_type: NotRequired[Literal["Bearer", "refresh_token"]]
+    username: NotRequired[str]
+    sub: NotRequired[str]
+    exp: NotRequired[int]
+    iat: NotRequired[int]
+    iss: NotRequired[str]
+    aud: NotRequired[str]
+    jti: NotRequired[str]
 
 
 class UpdateOrder(TypedDict, closed=True):
@@ -591,3 +1352,238 @@ class Upload(TypedDict, closed=True):
     upload_id: str
     sha256: str
     size: int
+
+
+UsageByEndpoint = TypedDict(
+    "UsageByEndpoint",
+    {
+        "from": str,
+        "to": str,
+        "data": list[EndpointUsage],
+    },
+    closed=True,
+)
+
+
+UsageByError = TypedDict(
+    "UsageByError",
+    {
+        "from": str,
+        "to": str,
+        "data": list[ErrorUsage],
+    },
+    closed=True,
+)
+
+
+class UsageCounts(TypedDict, closed=True):
+    """
+    What was counted.
+    """
+
+    requests: int
+    errors: int
+    average_response_time_ms: float
+    request_bytes: int
+    response_bytes: int
+
+
+class UsagePeriod(TypedDict, closed=True):
+    """
+    What was counted in an hour or a day.
+    """
+
+    starts_at: str
+    requests: int
+    errors: int
+    average_response_time_ms: float
+    request_bytes: int
+    response_bytes: int
+
+
+UsageSummary = TypedDict(
+    "UsageSummary",
+    {
+        "from": str,
+        "to": str,
+        "interval": Literal["hour", "day"],
+        "total": UsageCounts,
+        "data": list[UsagePeriod],
+    },
+    closed=True,
+)
+
+
+class User(TypedDict, closed=True):
+    """
+    A person who can log in.
+    """
+
+    id: str
+    email: str
+    name: str | None
+    role: Role
+    status: UserStatus
+    created_at: str
+    updated_at: str
+
+
+class UserList(TypedDict, closed=True):
+    """
+    A page of users.
+    """
+
+    data: list[User]
+    pagination: Pagination
+
+
+class UserSettings(TypedDict, closed=True):
+    """
+    All that can be set of a user.
+    """
+
+    email: str
+    name: NotRequired[str | None]
+    role: Role
+    status: NotRequired[UserStatus]
+
+
+UserStatus: TypeAlias = Literal["active", "inactive"]
+
+
+class Webhook(TypedDict, closed=True):
+    """
+    What is known of a webhook, but not its secret.
+    """
+
+    id: str
+    organization_id: str
+    api_key_id: str | None
+    webhook_url: str
+    description: str | None
+    event_types: list[str]
+    filters: WebhookFilters
+    is_active: bool
+    ordered: bool
+    max_per_second: int | None
+    retry_policy: RetryPolicy
+    api_version: str
+    last_delivery_at: str | None
+    success_count: int
+    failure_count: int
+    first_failure_at: str | None
+    disabled_at: str | None
+    disabled_reason: DisabledReason | None
+    previous_secret_expires_at: str | None
+    created_by: str | None
+    created_at: str
+    updated_at: str
+
+
+class WebhookDeleted(TypedDict, closed=True):
+    """
+    The webhook is gone.
+    """
+
+    success: bool
+
+
+class WebhookDisabled(TypedDict):
+    """
+    A webhook that is not called any more.
+    """
+
+    id: str
+    webhook_url: str
+    reason: str
+
+
+class WebhookFilters(TypedDict, closed=True):
+    """
+    Only events that pass all of these; none lets everything through.
+    """
+
+    project_ids: NotRequired[list[str]]
+    subjects: NotRequired[list[Subject]]
+    data: NotRequired[dict[str, str | int | bool]]
+
+
+class WebhookList(TypedDict, closed=True):
+    """
+    A page of webhooks.
+    """
+
+    data: list[Webhook]
+    pagination: Pagination
+
+
+WebhookReplay = TypedDict(
+    "WebhookReplay",
+    {
+        "from": str,
+        "to": NotRequired[str],
+        "event_types": NotRequired[list[EventPattern]],
+    },
+    closed=True,
+)
+
+
+class WebhookReplayCount(TypedDict, closed=True):
+    """
+    How many events are sent once more.
+    """
+
+    count: int
+
+
+class WebhookSecretRotation(TypedDict, closed=True):
+    """
+    How a secret is replaced.
+    """
+
+    secret_key: NotRequired[str]
+    secret: NotRequired[str]
+    grace_seconds: NotRequired[int]
+
+
+class WebhookSettings(TypedDict, closed=True):
+    """
+    All that can be set of a webhook. An address and types are required, each under one of its two names.
+    """
+
+    webhook_url: NotRequired[str]
+    url: NotRequired[str]
+    event_types: NotRequired[list[EventPattern]]
+    events: NotRequired[list[EventPattern]]
+    description: NotRequired[str | None]
+    filters: NotRequired[WebhookFilters]
+    is_active: NotRequired[bool]
+    ordered: NotRequired[bool]
+    max_per_second: NotRequired[int | None]
+    retry_policy: NotRequired[RetryPolicy]
+
+
+class WebhookTestEvent(TypedDict, closed=True):
+    """
+    What a test sends.
+    """
+
+    event_type: NotRequired[str]
+    type: NotRequired[str]
+    data: NotRequired[dict[str, Any]]
+
+
+class WebhookTestResult(TypedDict, closed=True):
+    """
+    What came of a test.
+    """
+
+    success: bool
+    statusCode: int | None
+    status_code: int | None
+    error: str | None
+    response_body: str | None
+    response_time_ms: int
+    delivery_id: str
+    event_id: str
+    event_type: str

@@ -3,6 +3,10 @@
 Written by scripts/generate from contracts/; not edited by hand.
 """
 
+APPLICATIONS_READ = "applications.read"
+APPLICATIONS_WRITE = "applications.write"
+AUDIT_READ = "audit.read"
+EVENTS_READ = "events.read"
 HOSTING_BACKUP = "hosting.backup"
 HOSTING_DEPLOY = "hosting.deploy"
 HOSTING_LOGIN = "hosting.login"
@@ -13,9 +17,22 @@ JOBS_READ = "jobs.read"
 JOBS_WRITE = "jobs.write"
 KEYS_READ = "keys.read"
 KEYS_WRITE = "keys.write"
+LIMITS_READ = "limits.read"
+LIMITS_WRITE = "limits.write"
+NOTIFICATIONS_READ = "notifications.read"
+NOTIFICATIONS_WRITE = "notifications.write"
+USAGE_READ = "usage.read"
+USERS_READ = "users.read"
+USERS_WRITE = "users.write"
+WEBHOOKS_READ = "webhooks.read"
+WEBHOOKS_WRITE = "webhooks.write"
 
 ALL_SCOPES: frozenset[str] = frozenset(
     [
+        APPLICATIONS_READ,
+        APPLICATIONS_WRITE,
+        AUDIT_READ,
+        EVENTS_READ,
         HOSTING_BACKUP,
         HOSTING_DEPLOY,
         HOSTING_LOGIN,
@@ -26,5 +43,14 @@ ALL_SCOPES: frozenset[str] = frozenset(
         JOBS_WRITE,
         KEYS_READ,
         KEYS_WRITE,
+        LIMITS_READ,
+        LIMITS_WRITE,
+        NOTIFICATIONS_READ,
+        NOTIFICATIONS_WRITE,
+        USAGE_READ,
+        USERS_READ,
+        USERS_WRITE,
+        WEBHOOKS_READ,
+        WEBHOOKS_WRITE,
     ]
 )

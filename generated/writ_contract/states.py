@@ -8,7 +8,9 @@ from enum import StrEnum
 from typing import Any
 
 from writ_contract.enums import (
+    ApprovalStatus,
     BackupStatus,
+    DeliveryStatus,
     DomainStatus,
     EnvironmentStatus,
     JobStatus,
@@ -16,6 +18,22 @@ from writ_contract.enums import (
     ReleaseStatus,
     SiteStatus,
 )
+
+DELIVERY_STATUS: dict[DeliveryStatus, frozenset[DeliveryStatus]] = {
+    DeliveryStatus.PENDING: frozenset(
+        [DeliveryStatus.DELIVERED, DeliveryStatus.RETRYING, DeliveryStatus.FAILED]
+    ),
+    DeliveryStatus.RETRYING: frozenset([DeliveryStatus.DELIVERED, DeliveryStatus.FAILED]),
+    DeliveryStatus.DELIVERED: frozenset([]),
+    DeliveryStatus.FAILED: frozenset([]),
+}
+
+APPROVAL_STATUS: dict[ApprovalStatus, frozenset[ApprovalStatus]] = {
+    ApprovalStatus.PENDING: frozenset([ApprovalStatus.APPROVED, ApprovalStatus.REJECTED]),
+    ApprovalStatus.APPROVED: frozenset([ApprovalStatus.SUSPENDED]),
+    ApprovalStatus.SUSPENDED: frozenset([ApprovalStatus.APPROVED]),
+    ApprovalStatus.REJECTED: frozenset([]),
+}
 
 SITE_STATUS: dict[SiteStatus, frozenset[SiteStatus]] = {
     SiteStatus.CREATING: frozenset([SiteStatus.ACTIVE, SiteStatus.FAILED, SiteStatus.DELETING]),
@@ -83,6 +101,8 @@ DOMAIN_STATUS: dict[DomainStatus, frozenset[DomainStatus]] = {
 }
 
 TRANSITIONS: dict[type[StrEnum], Mapping[Any, frozenset[Any]]] = {
+    DeliveryStatus: DELIVERY_STATUS,
+    ApprovalStatus: APPROVAL_STATUS,
     SiteStatus: SITE_STATUS,
     JobStatus: JOB_STATUS,
     JobStepStatus: JOB_STEP_STATUS,

@@ -20,6 +20,8 @@ from writ.client.sites import site
 from writ.client.webhooks import webhook
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from writ.settings import Settings
     from writ.supervise.home import CannotStart
 
@@ -36,8 +38,8 @@ def writ() -> None:
     key, webhook, job, site and env call a running Writ (WRIT_URL) with an API key (WRIT_API_KEY).
 
     `writ up` runs all of it on this machine. On several machines run `writ migrate` once, then as many
-    `writ server` and `writ worker` as there is work, with the same WRIT_DATABASE_URL, WRIT_REDIS_URL and
-    WRIT_SECRET_KEY.
+    `writ server` and `writ worker` as there is work, and a `writ pump`, with the same WRIT_DATABASE_URL,
+    WRIT_REDIS_URL and WRIT_SECRET_KEY.
     """
 
 
@@ -74,7 +76,7 @@ def _settings(**overrides: object) -> Settings:
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the control plane; 0 takes a free one.")
 @click.option("--tour", is_flag=True, help="Run the tour when all is ready, then stop; exit with its status.")
 def up(home: Path | None, host: str | None, port: int | None, tour: bool) -> None:
-    """Run all of Writ on this machine: Redis, server, workers and the sites server.
+    """Run all of Writ on this machine: Redis, server, recorder, workers, pump and the sites server.
 
     Without WRIT_REDIS_URL a Redis is started in the home folder; without WRIT_DATABASE_URL the database is
     an SQLite file there. The tables are made or brought up to date, and the first time an admin is made.
@@ -180,6 +182,35 @@ def worker(home: Path | None, count: int | None) -> None:
 
 @writ.command()
 @home_option
+def pump(home: Path | None) -> None:
+    """Take events on: give them their order, and deliver them to webhooks. More than one take turns."""
+    settings = _settings(home=home)
+    from writ.app import make_engine
+    from writ.events.pump import run_pump
+    from writ.logs import configure_logging
+
+    configure_logging(settings.log_level)
+    run_pump(settings, make_engine)
+
+
+@writ.command()
+@home_option
+def recorder(home: Path | None) -> None:
+    """Bring what servers have answered into the audit log, seal it, and delete what is too old.
+
+    One of several works, and the others wait. Needs the database and the home folder, but no Redis.
+    """
+    settings = _settings(home=home)
+    from writ.app import recorder_duties
+    from writ.logs import configure_logging
+    from writ.records.recorder import run_recorder
+
+    configure_logging(settings.log_level)
+    run_recorder(settings, recorder_duties(settings))
+
+
+@writ.command()
+@home_option
 def migrate(home: Path | None) -> None:
     """Prepare the database: make its tables or bring them up to date, and make the first admin.
 
@@ -250,6 +281,40 @@ def reset_password(home: Path | None, email: str | None) -> None:
         click.echo(f"Error: nobody here has the e-mail {email}; name another with --email.", err=True)
         raise SystemExit(1)
     click.echo(f"The new password of {email}: {password}")
+
+
+@writ.group()
+def audit() -> None:
+    """Check and export the audit log."""
+
+
+@audit.command("verify")
+@home_option
+@click.option("--anchor", help="Hash of a seal that was noted before: the log must still go through it.")
+@click.option(
+    "--days", type=click.IntRange(1), help="Retention (WRIT_AUDIT_DAYS): rows gone sooner are missed."
+)
+def verify_audit(home: Path | None, anchor: str | None, days: int | None) -> None:
+    """Compare every row of the audit log with its seal, and every seal with the one before.
+
+    Prints the hash of the last seal: note it elsewhere, and a later check with --anchor also finds a log
+    whose end was cut off or that was sealed anew. Exits with 1 at the first thing that is wrong.
+    """
+    from writ.records.command import verify_log
+
+    raise SystemExit(verify_log(_settings(home=home), anchor, days, click.echo))
+
+
+@audit.command("export")
+@home_option
+@click.option("--from", "since", type=click.DateTime(), help="First time (UTC).")
+@click.option("--to", "until", type=click.DateTime(), help="Time (UTC) before which to end.")
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
+def export_audit(home: Path | None, since: datetime | None, until: datetime | None, form: str) -> None:
+    """Write the whole log, of all organizations and of strangers, to standard output, oldest first."""
+    from writ.records.command import export_log
+
+    raise SystemExit(export_log(_settings(home=home), since, until, form, sys.stdout.buffer))
 
 
 @writ.command()

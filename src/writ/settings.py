@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 Network = IPv4Network | IPv6Network
 
 _DATABASES = ("sqlite", "sqlite+pysqlite", "postgresql", "postgres", "postgresql+psycopg")
+_RATE_CLASSES = ("read", "write", "upload", "batch", "webhook")
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -61,7 +62,20 @@ class Settings(BaseSettings):
         2 << 30, ge=1024, description="Largest sum of the unpacked files of an archive, in bytes."
     )
     archive_max_files: int = Field(200_000, ge=1, description="Most files an archive may hold.")
+    rate_limit_factor: float = Field(
+        1.0, gt=0, le=1e6, description="Multiplies every limit but those that API keys have of their own."
+    )
+    rate_limit_without_redis: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("read", "write", "upload", "webhook"),
+        description="Rate classes served while Redis is gone, or `none`; the others get 503.",
+    )
     session_hours: int = Field(24 * 7, ge=1, description="Life of a login, in hours.")
+    idempotency_hours: int = Field(
+        24, ge=1, description="Life of an answer that is kept for an Idempotency-Key, in hours."
+    )
+    signature_window_seconds: int = Field(
+        300, ge=1, le=86400, description="How far from the clock a signature's `created` may be, in seconds."
+    )
     lease_seconds: float = Field(
         15.0, ge=0.5, description="Silence after which a worker is lost, in seconds."
     )
@@ -75,8 +89,25 @@ class Settings(BaseSettings):
         5, ge=1, description="Automatic backups (before restores, promotions, imports) kept an environment."
     )
     upload_hours: int = Field(72, ge=1, description="Life of an upload that no open job needs, in hours.")
+    event_days: int = Field(30, ge=1, description="How long events and notifications are kept, in days.")
+    stream_seconds: float = Field(
+        900.0, gt=0, description="Longest life of a stream of events, in seconds; clients come again."
+    )
+    audit_days: int = Field(
+        180, ge=1, description="Days that the audit log keeps a call; its seal is kept for ever."
+    )
+    audit_fsync: bool = Field(
+        False, description="Answer only when the audit record is on the disk; slow, survives a power cut."
+    )
+    webhook_days: int = Field(
+        30, ge=1, description="How long ended deliveries of webhooks are kept, in days."
+    )
+    webhook_replay_events: int = Field(
+        1_000, ge=1, description="How many events one order may tell a webhook once more."
+    )
     check_answers: bool = Field(
-        False, description="Check every answer against the contract; a wrong one is a 500. For tests."
+        False,
+        description="Check every answer and event against the contract; a wrong one is a 500. For tests.",
     )
     log_level: str = Field("info", description="debug, info, warning or error.")
 
@@ -93,6 +124,16 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(Path(part) for part in re.split(f"[,{os.pathsep}]", value) if part)
         return value
+
+    @field_validator("rate_limit_without_redis", mode="before")
+    @classmethod
+    def _classes(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        words = tuple(part for part in value.replace(",", " ").split() if part != "none")
+        if wrong := [word for word in words if word not in _RATE_CLASSES]:
+            raise ValueError(f"expected none or some of {', '.join(_RATE_CLASSES)}, not {', '.join(wrong)}")
+        return words
 
     @field_validator("public_url")
     @classmethod

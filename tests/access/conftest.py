@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from writ.access import key_lookup, key_rules, login, models, passwords, sessions, throttle
+from writ.access import (
+    key_lookup,
+    key_rules,
+    key_secrets,
+    login,
+    models,
+    passwords,
+    rate_models,
+    sessions,
+    throttle,
+)
+from writ.events.models import Event
 from writ.settings import Settings
 from writ.store.base import Base, now
 from writ.store.work import Store
@@ -23,6 +34,9 @@ TABLES = [
         models.LoginSession,
         models.LoginAttempts,
         models.ApiKey,
+        rate_models.RatePolicy,
+        rate_models.ApiRateLimit,
+        Event,
     )
 ]
 
@@ -69,6 +83,6 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (throttle, sessions, login, key_lookup, key_rules):
+    for module in (throttle, sessions, login, key_lookup, key_rules, key_secrets):
         monkeypatch.setattr(module, "now", clock)
     return clock

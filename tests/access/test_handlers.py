@@ -37,6 +37,8 @@ def logged_in(store: Store, settings: Settings, scheme: str = "http") -> Any:
     call.commit()
     call.close()
     assert (answer.status, answer.body) == (200, {"success": True})
+    assert call.actor is not None, "the audit log would not tell who logged in"
+    assert call.actor.email == EMAIL
     (cookie,) = answer.cookies
     return SimpleCookie(cookie)["session_token"]
 
@@ -68,6 +70,8 @@ def test_logout_ends_the_session_and_clears_the_cookie(store: Store, settings: S
     call.commit()
     call.close()
     assert (answer.status, answer.body) == (200, {"success": True})
+    assert call.actor is not None, "the audit log would not tell who logged in"
+    assert call.actor.email == EMAIL
     cleared = SimpleCookie(answer.cookies[0])["session_token"]
     assert (cleared.value, cleared["max-age"], cleared["path"]) == ("", "0", "/")
 

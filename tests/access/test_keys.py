@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -15,14 +16,17 @@ from sqlalchemy import select
 
 from tests.access.conftest import Clock
 from tests.conformance.contract import CONTRACT
-from writ.access import key_lookup, key_reading, key_rules, key_text, key_use
+from writ.access import key_lookup, key_reading, key_rules, key_text, key_use, projects
 from writ.access.key_use import KeyUse
 from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, Organization, User
-from writ.access.roles import KNOWN_SCOPES, SCOPES_OF_PRESET, SCOPES_OF_ROLE
+from writ.access.roles import EVERY, KNOWN_SCOPES, SCOPES_OF_PRESET, SCOPES_OF_ROLE
 from writ.contract.errors import Refusal
 from writ.gateway.call import Actor
+from writ.store.secrets import Sealer
 from writ.store.work import Store
 
+SEALER = Sealer(b"k" * 32)
+SITES = [UUID(int=at) for at in (501, 502, 503)]
 HERE = "192.0.2.1"
 
 
@@ -49,9 +53,22 @@ def owner(ada: User) -> Actor:
     )
 
 
+@pytest.fixture(autouse=True)
+def _sites() -> Iterator[None]:
+    """Three sites, which are the default organization's."""
+
+    def known(session: Any, organization: UUID, ids: frozenset[UUID]) -> frozenset[UUID]:
+        return ids & frozenset(SITES) if organization == DEFAULT_ORGANIZATION_ID else frozenset()
+
+    projects.use(known)
+    yield
+    projects.use(None)
+
+
 def create(store: Store, actor: Actor, **body: Any) -> tuple[UUID, str]:
     with store.begin() as session:
-        return key_rules.create_key(session, actor, {"key_name": "K", **body})
+        shown = key_rules.create_key(session, SEALER, actor, {"key_name": "K", **body})
+    return shown.id, shown.api_key
 
 
 def find(store: Store, text: str, address: str = HERE, use: KeyUse | None = None) -> Actor:
@@ -145,18 +162,20 @@ def test_a_scope_that_the_maker_lost_is_lost(
 ) -> None:
     _, text = create(store, owner, preset="full")
     monkeypatch.setitem(SCOPES_OF_ROLE, "owner", frozenset({"jobs.read"}))
-    assert find(store, text).scopes == {"jobs.read"}
+    assert find(store, text).scopes == {"jobs.read", EVERY}
 
 
 @pytest.mark.parametrize("preset", sorted(SCOPES_OF_PRESET))
 def test_presets(store: Store, owner: Actor, preset: str) -> None:
-    _, text = create(store, owner, preset=preset, scopes=["jobs.write"])
-    assert find(store, text).scopes == SCOPES_OF_PRESET[preset] | {"jobs.write"}
+    confined = [str(SITES[0])] if preset == "project-specific" else None
+    _, text = create(store, owner, preset=preset, scopes=["jobs.write"], projects=confined)
+    named = KNOWN_SCOPES if preset == "full" else frozenset()
+    assert find(store, text).scopes == SCOPES_OF_PRESET[preset] | {"jobs.write"} | named
 
 
 def test_the_contract_names_the_scopes_and_presets_that_there_are() -> None:
     schemas = CONTRACT["components"]["schemas"]
-    assert set(schemas["KeyScope"]["enum"]) == KNOWN_SCOPES
+    assert set(schemas["KeyScope"]["enum"]) == KNOWN_SCOPES | {EVERY}
     assert set(schemas["ApiKeyPreset"]["enum"]) == set(SCOPES_OF_PRESET)
 
 
@@ -190,14 +209,14 @@ def test_an_end_that_is_not_ahead_is_refused(store: Store, owner: Actor, text: s
 def test_a_revoked_key_is_refused_for_good(store: Store, owner: Actor) -> None:
     key_id, old = create(store, owner)
     with store.begin() as session:
-        text = key_rules.regenerate_key(session, owner, key_id, 3600)
+        text = key_rules.regenerate_key(session, SEALER, owner, key_id, 3600).api_key
     for _ in range(2):
         with store.begin() as session:
             key_rules.revoke_key(session, owner, key_id)
         assert code_of(store, text) == code_of(store, old) == "API_KEY_REVOKED"
     first = row_of(store, key_id).revoked_at
     for change in (
-        lambda s: key_rules.regenerate_key(s, owner, key_id, 0),
+        lambda s: key_rules.regenerate_key(s, SEALER, owner, key_id, 0),
         lambda s: key_rules.replace_key(s, owner, key_id, {"key_name": "K"}),
     ):
         with pytest.raises(Refusal, match="API_KEY_NOT_ACTIVE"), store.begin() as session:
@@ -216,7 +235,7 @@ def test_a_regenerated_key_works_beside_the_old_one_for_its_grace(
 
     def regenerate(grace: int) -> str:
         with store.begin() as session:
-            return key_rules.regenerate_key(session, owner, key_id, grace)
+            return key_rules.regenerate_key(session, SEALER, owner, key_id, grace).api_key
 
     second = regenerate(60)
     clock.forward(timedelta(seconds=59))
@@ -278,11 +297,11 @@ def test_nobody_gives_or_takes_over_what_they_do_not_have(store: Store, owner: A
     own_id, own = create(store, clerk, scopes=["jobs.read"])
     assert find(store, own).scopes == {"jobs.read"}
     for attempt in (
-        lambda s: key_rules.create_key(s, clerk, {"key_name": "K", "preset": "full"}),
-        lambda s: key_rules.create_key(s, clerk, {"key_name": "K", "scopes": ["jobs.write"]}),
+        lambda s: key_rules.create_key(s, SEALER, clerk, {"key_name": "K", "preset": "full"}),
+        lambda s: key_rules.create_key(s, SEALER, clerk, {"key_name": "K", "scopes": ["jobs.write"]}),
         lambda s: key_rules.replace_key(s, clerk, own_id, {"key_name": "K", "scopes": ["jobs.write"]}),
         lambda s: key_rules.replace_key(s, clerk, full_id, {"key_name": "K"}),
-        lambda s: key_rules.regenerate_key(s, clerk, full_id, 0),
+        lambda s: key_rules.regenerate_key(s, SEALER, clerk, full_id, 0),
     ):
         with pytest.raises(Refusal) as refusal, store.begin() as session:
             attempt(session)
@@ -301,19 +320,25 @@ def test_keys_of_another_organization_are_not_there(store: Store, owner: Actor) 
     stranger = replace(owner, organization_id=other)
     for attempt in (
         lambda s: key_rules.replace_key(s, stranger, key_id, {"key_name": "K"}),
-        lambda s: key_rules.regenerate_key(s, stranger, key_id, 0),
+        lambda s: key_rules.regenerate_key(s, SEALER, stranger, key_id, 0),
         lambda s: key_rules.revoke_key(s, stranger, key_id),
         lambda s: key_rules.delete_key(s, stranger, key_id),
-        lambda s: key_reading.read_key_row(s, other, key_id),
+        lambda s: key_reading.read_key_row(s, stranger, key_id),
     ):
         with pytest.raises(Refusal, match="API_KEY_NOT_FOUND"), store.begin() as session:
             attempt(session)
     query = {"limit": 20, "sort": "-created_at"}
     with store.read() as connection:
-        assert key_reading.read_keys(connection, other, query)["data"] == []
-        (shown,) = key_reading.read_keys(connection, DEFAULT_ORGANIZATION_ID, query)["data"]
+        assert key_reading.read_keys(connection, stranger, query)["data"] == []
+        (shown,) = key_reading.read_keys(connection, owner, query)["data"]
     assert shown["id"] == key_id
-    assert not set(shown) & {"api_key", "previous_api_key", "permissions"}
+    assert not set(shown) & {
+        "api_key",
+        "previous_api_key",
+        "api_secret",
+        "previous_api_secret",
+        "permissions",
+    }
 
 
 @pytest.mark.requirement("S3-23")

@@ -14,6 +14,8 @@ from tests.support.product import Client, Product
 from tests.support.redis import RedisServer
 
 KEYS = "/v1/api-keys"
+UNKNOWN = "01890000-0000-7000-8000-000000999999"
+EVERYTHING = "*"
 
 
 @pytest.fixture
@@ -23,7 +25,9 @@ def products(tmp_path: Path, database_url: str, redis_server: RedisServer) -> It
     try:
         both[0].prepare()
         for product in both:
-            product.start("server")
+            product.launch("server")
+        for product in both:
+            product.wait_until_ready()
         yield both
     finally:
         for product in both:
@@ -108,7 +112,7 @@ def test_credentials_are_told_apart(products: list[Product], owner: Client) -> N
         ({**cookie, **foreign, "X-API-Key": text}, 200, None),
         ({**cookie, "X-API-Key": wrong}, 401, "api_key_invalid"),
         ({**cookie, "X-API-Key": ""}, 401, "unauthorized"),
-        ({"Authorization": "Bearer eyJhbGciOi.J9.x"}, 401, "unauthorized"),
+        ({"Authorization": "Bearer eyJhbGciOi.J9.x"}, 401, "token_invalid"),
         ({"Authorization": "Bearer"}, 401, "unauthorized"),
         ({"Authorization": f"Bearer {text} {text}"}, 401, "api_key_invalid"),
         ({"Cookie": f"session_token={text}"}, 401, "unauthorized"),
@@ -129,11 +133,31 @@ def _last(owner: httpx.Client) -> str:
     return str(made(owner, key_name="Victim")["id"])
 
 
-@pytest.mark.requirement("S1-14", "S1-44", "S1-45", "S1-46")
+@pytest.mark.requirement("S1-14", "S1-44", "S1-45", "S1-46", "S1-60")
 def test_bad_settings_name_their_field(products: list[Product], owner: Client) -> None:
     bad: list[tuple[dict[str, Any], str]] = [
         ({"scopes": ["everything"]}, "/body/scopes/0"),
-        ({"preset": "project-specific"}, "/body/preset"),
+        ({"scopes": [EVERYTHING, "everything"]}, "/body/scopes/1"),
+        ({"preset": "admin"}, "/body/preset"),
+        ({"preset": "project-specific"}, "/body/projects"),
+        ({"preset": "project-specific", "projects": []}, "/body/projects"),
+        ({"projects": ["shop"]}, "/body/projects/0"),
+        ({"projects": [UNKNOWN]}, "/body/projects/0"),
+        ({"projects": UNKNOWN}, "/body/projects"),
+        ({"endpoints": {"GET /nowhere": False}}, "/body/endpoints/GET ~1nowhere"),
+        ({"endpoints": {"GET /sites": "no"}}, "/body/endpoints/GET ~1sites"),
+        ({"endpoints": ["GET /sites"]}, "/body/endpoints"),
+        ({"rate_limits": {"per_hour": 0}}, "/body/rate_limits/per_hour"),
+        ({"rate_limits": {"read_per_minute": -1}}, "/body/rate_limits/read_per_minute"),
+        ({"rate_limits": {"write_per_minute": 1.5}}, "/body/rate_limits/write_per_minute"),
+        ({"rate_limits": {"burst": "many"}}, "/body/rate_limits/burst"),
+        ({"rate_limits": {"per_hour": 10**12}}, "/body/rate_limits/per_hour"),
+        ({"rate_limits": {"per_day": 1}}, "/body/rate_limits/per_day"),
+        ({"rate_limits": None}, "/body/rate_limits"),
+        ({"require_signature": "yes"}, "/body/require_signature"),
+        ({"name": "Bad"}, "/body/name"),
+        ({"scope": "hosting.read"}, "/body/scope"),
+        ({"api_secret": "mine"}, "/body/api_secret"),
         ({"ip_allowlist": ["10.0.0.0/8", "10.0.0.0/33"]}, "/body/ip_allowlist/1"),
         ({"ip_allowlist": ["localhost"]}, "/body/ip_allowlist/0"),
         ({"key_type": "gold"}, "/body/key_type"),
@@ -146,8 +170,16 @@ def test_bad_settings_name_their_field(products: list[Product], owner: Client) -
     for body, field in bad:
         answer = owner.post(KEYS, json={"key_name": "Bad", **body})
         assert answer.status_code == 422, body
-        assert [error["field"] for error in answer.json()["errors"]] == [field], answer.text
+        assert {error["field"] for error in answer.json()["errors"]} == {field}, answer.text
     assert owner.get(KEYS).json()["data"] == []
+    some = made(owner)
+    for body, field in bad:
+        if set(body) & {"mode", "api_key", "api_secret"}:
+            continue
+        answer = owner.put(f"{KEYS}/{some['id']}", json={"key_name": "Bad", **body})
+        assert answer.status_code == 422, body
+        assert {error["field"] for error in answer.json()["errors"]} == {field}, answer.text
+    assert owner.get(f"{KEYS}/{some['id']}").json()["key_name"] == "Script"
     key = made(owner, description="two\nlines", ip_allowlist=["127.9.9.9/8"], scopes=["hosting.read"])
     assert (key["key_name"], key["description"]) == ("Script", "two\nlines")
     assert key["ip_allowlist"] == ["127.0.0.0/8"]

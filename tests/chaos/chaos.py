@@ -64,10 +64,11 @@ class Chaos(Running):
         self.store = Store(database_url, pool_size=2)
         self.accepted: list[str] = []
 
-    def begin(self) -> None:
+    def begin(self, *names: str) -> None:
+        """Start these processes, or all when none is named."""
         self.product.home.mkdir(exist_ok=True)
         self.product.prepare()
-        self.product.start()
+        self.product.start(*names)
         self.log_in()
 
     def log_in(self) -> None:
@@ -86,7 +87,9 @@ class Chaos(Running):
         for name, process in list(self.product.processes.items()):
             if process.poll() is not None:
                 del self.product.processes[name]
-        missing = [name for name in ("server", "worker", "sites") if name not in self.product.processes]
+        missing = [
+            name for name in ("server", "worker", "sites", "recorder") if name not in self.product.processes
+        ]
         if missing:
             self.product.start(*missing)
 
@@ -196,13 +199,13 @@ class Chaos(Running):
 
 
 @contextmanager
-def running(folder: Path, database_url: str, **settings: str) -> Iterator[Chaos]:
-    """A product and its Redis; everything is killed at the end."""
+def running(folder: Path, database_url: str, names: tuple[str, ...] = (), **settings: str) -> Iterator[Chaos]:
+    """A product, or the processes of it that are named, and its Redis; everything is killed at the end."""
     redis = HarmedRedis(folder)
     redis.start()
     chaos = Chaos(folder, database_url, redis, **settings)
     try:
-        chaos.begin()
+        chaos.begin(*names)
         yield chaos
     finally:
         chaos.end()

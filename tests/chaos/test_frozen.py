@@ -56,7 +56,6 @@ def freeze(chaos: Chaos, session: int) -> None:
             time.sleep(0.05)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("chaos", "kind", "step"),
     [

@@ -69,10 +69,26 @@ def test_the_process_of_the_job_is_killed_after_the_swap(chaos: Chaos, stage: Fi
     carry_out_harmed(chaos, found, "activate", kill_when_swapped)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("kind", "step"), EVERY_STEP)
-def test_the_whole_worker_is_killed(chaos: Chaos, stage: Find, kind: str, step: str) -> None:
-    carry_out_harmed(chaos, stage(kind), step, kill_worker)
+@pytest.mark.parametrize("kind", STAGES)
+def test_the_whole_worker_is_killed_in_every_step(chaos: Chaos, stage: Find, kind: str) -> None:
+    """One job, whose worker dies in each of its steps in turn: a new worker repeats the step and goes on."""
+    found = stage(kind)
+    steps = [step for of, step in EVERY_STEP if of == kind]
+    with visiting(chaos.product.sites_port, found.hostname, found.now) as visitor:
+        chaos.gate.close()
+        answer, after = found.order()
+        visitor.known.append(after)
+        job_id = answer.json()["job_id"]
+        for step in steps:
+            call = chaos.hold(job_id, step)
+            kill_worker(chaos, job_id)
+            chaos.until(lambda gone=call.pid: not is_alive(gone), 5)
+        chaos.gate.open()
+        chaos.client.carry_out(answer, 30)
+        row = chaos.job(job_id)
+        # Each step was hit, and hit once.
+        assert (row.attempt, row.losses) == (len(steps) + 1, len(steps)), chaos.get(f"/jobs/{job_id}/log")
+        assert_stage_sound(found, after, visitor)
 
 
 @pytest.mark.parametrize("chaos", ["postgresql"], indirect=True)
@@ -91,7 +107,6 @@ def test_a_worker_is_killed_on_postgresql(
     carry_out_harmed(chaos, stage(kind), step, harm)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", STAGES)
 def test_the_process_is_killed_between_its_tools(chaos: Chaos, stage: Find, kind: str) -> None:
     """One job, killed again and again, each time some calls of tools further than ever before.

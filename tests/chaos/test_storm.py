@@ -184,7 +184,6 @@ class Storm:
         self.chaos.redis.start()
 
 
-@pytest.mark.slow
 def test_whatever_happens_every_order_ends_and_every_site_is_whole(chaos: Chaos) -> None:
     storm = Storm(chaos)
     with ExitStack() as visitors:

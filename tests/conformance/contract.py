@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 from openapi_schema_validator import OAS30ReadValidator, oas30_strict_format_checker
@@ -36,9 +37,15 @@ class Operation:
 
     @property
     def success(self) -> int:
-        """The one status of success."""
-        (status,) = (int(s) for s in self.raw["responses"] if s.startswith("2"))
-        return status
+        """The one status of success; a redirect where nothing else is one."""
+        answers = self.raw["responses"]
+        (status,) = [s for s in answers if s.startswith("2")] or [s for s in answers if s.startswith("3")]
+        return int(status)
+
+    @property
+    def in_oauth_shape(self) -> bool:
+        """Whether `error` is a word in its refusals."""
+        return self.raw.get("x-error-shape") == "oauth"
 
     @property
     def parameters(self) -> list[dict[str, Any]]:
@@ -60,8 +67,15 @@ class Operation:
     def query(self) -> dict[str, str]:
         """The examples of the query's parameters."""
         return {
-            p["name"]: str(p["example"]) for p in self.parameters if p["in"] == "query" and "example" in p
+            p["name"]: _as_text(p["example"])
+            for p in self.parameters
+            if p["in"] == "query" and "example" in p
         }
+
+    def needed_query(self) -> dict[str, str]:
+        """The query without which it is refused; whole if there is such a one."""
+        needed = any(p["in"] == "query" and p.get("required") for p in self.parameters)
+        return self.query() if needed else {}
 
     def bodies(self) -> Iterator[tuple[str, str, Any]]:
         """Name, media type and value of each example of the body."""
@@ -71,8 +85,14 @@ class Operation:
                 yield name, media, resolve(example)["value"]
 
 
+def _as_text(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
 def encode(media: str, value: Any) -> bytes:
     """An example's value as it goes over the wire; binary ones are written a character a byte."""
+    if media == "application/x-www-form-urlencoded":
+        return urlencode(value).encode()
     return json.dumps(value).encode() if media == "application/json" else value.encode("latin-1")
 
 
@@ -104,6 +124,9 @@ def check_answer(operation: Operation, answer: httpx.Response) -> None:
             kind = header["schema"].get("type")
             value: Any = int(answer.headers[name]) if kind == "integer" else answer.headers[name]
             _check(header["schema"], value)
+    if "content" not in documented:
+        assert answer.content == b""
+        return
     media = answer.headers["content-type"].partition(";")[0]
     assert media in documented["content"], f"{media} is not documented"
     if media == "application/json":

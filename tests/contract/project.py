@@ -33,6 +33,7 @@ OPENAPI: dict[str, Any] = {
         "/widgets": {"$ref": "shop/widgets.yaml#/paths/~1widgets"},
         "/widgets/{widget_id}/turn": {"$ref": "shop/widgets.yaml#/paths/~1widgets~1{widget_id}~1turn"},
     },
+    "x-events": {"$ref": "shop/widgets.yaml#/events"},
     "components": {"securitySchemes": {"session": {"type": "apiKey", "in": "cookie", "name": "session"}}},
 }
 
@@ -177,7 +178,33 @@ WIDGETS: dict[str, Any] = {
             },
         },
     },
+    "events": {
+        "widget.created": {
+            "summary": "A widget was made",
+            "subject": "widget",
+            "data": {"$ref": "#/schemas/Widget"},
+            "shown": {"$ref": "#/examples/a_widget"},
+        },
+        "widget.turned": {
+            "summary": "A widget turned",
+            "subject": "widget",
+            "data": {"$ref": "#/schemas/Widget"},
+            "shown": {"$ref": "#/examples/a_widget"},
+            "changes": {"state": {"before": "turning", "after": "idle"}},
+        },
+    },
     "schemas": {
+        "Event": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["id", "type", "data"],
+            "properties": {
+                "id": {"type": "string", "example": "evt_1"},
+                "type": {"type": "string"},
+                "data": {"type": "object"},
+                "changes": {"type": "object"},
+            },
+        },
         "WidgetState": {
             "type": "string",
             "description": "Where a widget stands.",
@@ -188,6 +215,7 @@ WIDGETS: dict[str, Any] = {
             "type": "object",
             "required": ["name", "state"],
             "properties": {
+                "id": {"type": "string"},
                 "name": {"type": "string"},
                 "note": {"type": "string", "nullable": True},
                 "state": {"$ref": "#/schemas/WidgetState"},
@@ -217,12 +245,13 @@ WIDGETS: dict[str, Any] = {
         },
     },
     "examples": {
+        "a_widget": {"value": {"id": "w1", "name": "cog", "state": "idle", "parts": []}},
         "one_widget": {
             "value": {
                 "data": [{"name": "cog", "state": "idle", "note": None, "parts": []}],
                 "pagination": {"next_cursor": None},
             }
-        }
+        },
     },
 }
 

@@ -38,9 +38,16 @@ def test_path_items_are_in_place_and_all_references_lead_somewhere(project: Proj
 
 def test_what_files_share_becomes_components_in_their_order(project: Project) -> None:
     components = _bundle(project)["components"]
-    assert list(components["schemas"]) == ["WidgetState", "Widget", "WidgetNew", "WidgetPage", "Error"]
+    assert list(components["schemas"]) == [
+        "Event",
+        "WidgetState",
+        "Widget",
+        "WidgetNew",
+        "WidgetPage",
+        "Error",
+    ]
     assert list(components["responses"]) == ["InternalError", "NoWidget"]
-    assert list(components["examples"]) == ["one_widget"]
+    assert list(components["examples"]) == ["a_widget", "one_widget"]
     assert components["securitySchemes"]["session"]["in"] == "cookie"
 
 
@@ -107,3 +114,74 @@ def test_components_of_the_root_may_stand_in_other_files(project: Project, tmp_p
     for components in (whole, single):
         project.root_file["components"] = components
         assert _bundle(project)["components"]["securitySchemes"]["session"]["name"] == "session"
+
+
+def _with_general(project: Project) -> None:
+    project.root_file["x-general-parameters"] = {"post": [{"$ref": "common/errors.yaml#/parameters/Key"}]}
+    project.root_file["x-general-responses"] = {
+        "post": {"404": {"$ref": "common/errors.yaml#/responses/NoWidget"}}
+    }
+    project.files["contracts/common/errors.yaml"]["parameters"] = {
+        "Key": {"name": "Key", "in": "header", "schema": {"type": "string"}}
+    }
+
+
+def test_what_is_general_for_a_method_is_added_to_its_operations(project: Project) -> None:
+    _with_general(project)
+    found = _bundle(project)
+    paths, key = found["paths"], {"$ref": "#/components/parameters/Key"}
+    create = paths["/widgets"]["post"]
+    assert create["parameters"][-1] == key
+    assert create["responses"]["404"] == {"$ref": "#/components/responses/NoWidget"}
+    assert list(create["responses"]) == sorted(create["responses"])
+    assert key not in paths["/widgets"]["get"].get("parameters", [])
+    assert "404" not in paths["/widgets"]["get"]["responses"]
+    assert not [name for name in found if name.startswith("x-general-") and name != "x-general-errors"]
+
+
+def test_an_operation_may_stay_out_of_what_is_general(project: Project) -> None:
+    _with_general(project)
+    project.operation("create_widget")["x-general-parameters"] = False
+    found = _bundle(project)["paths"]["/widgets"]["post"]
+    assert "404" not in found["responses"]
+    assert "parameters" not in found
+    assert "x-general-parameters" not in found
+
+
+def test_an_answer_of_its_own_comes_before_the_general_one(project: Project) -> None:
+    _with_general(project)
+    own = project.operation("start_widget")["responses"]["404"] = {"description": "Its own."}
+    path = _bundle(project)["paths"]["/widgets/{widget_id}/turn"]
+    assert path["post"]["responses"]["404"]["description"] == own["description"]
+
+
+def test_types_of_events_become_webhooks(project: Project) -> None:
+    """An entry is short; what it becomes has the envelope's schema, narrowed, and a whole example."""
+    document = _bundle(project)
+    assert "x-events" not in document
+    assert list(document["x-webhooks"]) == ["widget.created", "widget.turned"]
+    made, turned = (document["x-webhooks"][name]["post"] for name in document["x-webhooks"])
+    content = made["requestBody"]["content"]["application/json"]
+    assert content["schema"]["properties"] == {
+        "id": {"type": "string", "example": "evt_1"},
+        "type": {"type": "string", "enum": ["widget.created"]},
+        "data": {"$ref": "#/components/schemas/Widget"},
+    }
+    assert content["example"] == {
+        "id": "evt_1",
+        "type": "widget.created",
+        "data": {"id": "w1", "name": "cog", "state": "idle", "parts": []},
+    }
+    assert made["description"] == "A widget was made."
+    example = turned["requestBody"]["content"]["application/json"]["example"]
+    assert example["changes"] == {"state": {"before": "turning", "after": "idle"}}
+
+
+def test_an_event_needs_its_parts_and_an_envelope(project: Project) -> None:
+    del project.widgets["events"]["widget.turned"]["data"]
+    with pytest.raises(ContractError, match=r"widget\.turned: lacks data"):
+        _bundle(project)
+    project.widgets["events"].pop("widget.turned")
+    project.widgets["schemas"].pop("Event")
+    with pytest.raises(ContractError, match="needs the schema Event"):
+        _bundle(project)

@@ -35,6 +35,11 @@ def _body(project: Project) -> dict[str, Any]:
     return found
 
 
+def _events(project: Project) -> dict[str, Any]:
+    found: dict[str, Any] = project.widgets["events"]
+    return found
+
+
 def _code(project: Project, name: str) -> dict[str, Any]:
     found: dict[str, Any] = project.files["contracts/common/error-codes.yaml"]
     return found if name == "*" else found[name]
@@ -43,6 +48,13 @@ def _code(project: Project, name: str) -> dict[str, Any]:
 def _answers(project: Project, name: str) -> dict[str, Any]:
     found: dict[str, Any] = project.operation(name)["responses"]
     return found
+
+
+def _takes_key(operation: dict[str, Any]) -> dict[str, Any]:
+    schema = {"type": "string"}
+    parameter = {"name": "Idempotency-Key", "in": "header", "description": "A key.", "schema": schema}
+    operation["parameters"] = [*operation.get("parameters", ()), parameter]
+    return operation
 
 
 CASES: list[tuple[str, str, Change]] = [
@@ -127,8 +139,21 @@ CASES: list[tuple[str, str, Change]] = [
     ("closed_bodies", "takes any property", lambda p: _schema(p, "WidgetNew").pop("additionalProperties")),
     ("paging", "has no query parameter limit", lambda p: _list(p)["parameters"].pop(0)),
     ("paging", "answers no pagination", lambda p: _schema(p, "WidgetPage")["properties"].pop("pagination")),
+    ("repeats", "asks for no credentials", lambda p: _takes_key(_create(p)).update(security=[])),
+    ("repeats", "asks for no credentials", lambda p: _takes_key(_create(p)).update(security=[{}])),
     ("requirements", "T-99 is unknown", lambda p: _list(p).update({"x-requirements": ["T-99"]})),
     ("requirements", "T-98 is unknown", lambda p: p.root_file.update({"x-requirements": ["T-98"]})),
+    ("events", "widget.lost is described nowhere", lambda p: _list(p)["x-emits"].append("widget.lost")),
+    ("events", "is caused by nothing", lambda p: _create(p).update({"x-emits": []})),
+    ("events", "is no cause", lambda p: p.root_file.update({"x-general-emits": {"widget.created": "fun"}})),
+    ("events", "is described nowhere", lambda p: p.root_file.update({"x-general-emits": {"x.y": "system"}})),
+    ("events", "said twice", lambda p: p.root_file.update({"x-general-emits": {"widget.turned": "job"}})),
+    ("events", "is malformed", lambda p: _events(p).update(Turned=_events(p).pop("widget.turned"))),
+    (
+        "examples",
+        "event widget.turned",
+        lambda p: _events(p)["widget.turned"].update(data={"$ref": "#/schemas/WidgetPage"}),
+    ),
     ("unused", "is used by nothing", lambda p: p.widgets["schemas"].update(Spare={"type": "object"})),
 ]
 

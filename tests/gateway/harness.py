@@ -26,7 +26,7 @@ from tests.support.redis import free_port
 from writ.app import make_app
 from writ.contract.errors import Refusal
 from writ.gateway.call import Actor, Call
-from writ.gateway.services import Services
+from writ.gateway.services import Services, Signing
 from writ.gateway.without import NoLimits, NoRecords, NothingKept
 from writ.settings import Settings
 from writ.store.files import FileStore
@@ -48,6 +48,9 @@ class FakeAuthenticator:
         if token != "fake-token":
             raise Refusal("UNAUTHORIZED")
         return Actor(UUID(int=1), "session", "fake@example.com", "admin", frozenset(["other.read"]))
+
+    def signing(self, call: Call, actor: Actor) -> Signing | None:
+        return None
 
 
 class NoStore:
@@ -259,7 +262,7 @@ def serving(home: Path) -> Any:
     try:
         import httpx
 
-        give_up = time.monotonic() + 20
+        give_up = time.monotonic() + 60
         while True:
             try:
                 httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=2)

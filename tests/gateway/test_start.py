@@ -97,7 +97,7 @@ def test_the_real_server_does_not_start_with_a_broken_contract(tmp_path: Path) -
         text=True,
     )
     try:
-        output, _ = process.communicate(timeout=25)
+        output, _ = process.communicate(timeout=60)
     finally:
         process.kill()
         process.wait(10)

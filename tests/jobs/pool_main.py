@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from types import SimpleNamespace
 
+import writ.access.models  # noqa: F401 - jobs tell events, whose organizations are a table of these
 from tests.jobs import kinds  # noqa: F401 - registers the kinds
 from writ.jobs.pool import run_pool
 from writ.jobs.worker import connect

@@ -11,7 +11,7 @@ import orjson
 import pytest
 from sqlalchemy import update
 
-from tests.jobs.world import World
+from tests.jobs.world import SIGHT, World
 from writ.contract.errors import Refusal
 from writ.jobs import reading
 from writ.jobs.control import cancel_job, retry_job
@@ -23,19 +23,19 @@ PAGE = {"limit": 20, "sort": "-created_at"}
 
 def listed(world: World, **query: object) -> dict[str, object]:
     with world.store.read() as connection:
-        return reading.list_jobs(connection, PAGE | query)
+        return reading.list_jobs(connection, SIGHT, PAGE | query)
 
 
 def cancel(world: World, job_id: UUID) -> None:
     with world.store.begin() as session:
-        cancel_job(session, job_id)
+        cancel_job(session, SIGHT, job_id)
 
 
 def test_a_job_is_shown_as_the_contract_says(world: World) -> None:
     job_id = world.order(fail="one")
     world.run(job_id)
     with world.store.read() as connection:
-        shown = reading.get_job(connection, job_id)
+        shown = reading.get_job(connection, SIGHT, job_id)
     assert set(shown) == {
         *("id", "kind", "status", "site_id", "environment_id", "backup_id", "retry_of", "cancel_requested"),
         *("error_code", "error_message", "progress", "steps", "result"),
@@ -87,9 +87,9 @@ def test_the_log_is_numbered_from_one(world: World) -> None:
     job_id = world.order()
     world.run(job_id)
     with world.store.read() as connection:
-        first = reading.get_job_log(connection, job_id, {"limit": 2})
+        first = reading.get_job_log(connection, SIGHT, job_id, {"limit": 2})
         cursor = first["pagination"]["next_cursor"]
-        rest = reading.get_job_log(connection, job_id, {"limit": 2, "cursor": cursor})
+        rest = reading.get_job_log(connection, SIGHT, job_id, {"limit": 2, "cursor": cursor})
     lines = first["data"] + rest["data"]
     assert [(line["sequence"], line["step"]) for line in lines] == [(1, "one"), (2, "two"), (3, "three")]
     assert rest["pagination"]["next_cursor"] is None
@@ -98,9 +98,9 @@ def test_the_log_is_numbered_from_one(world: World) -> None:
 def test_what_does_not_exist_is_not_found(world: World) -> None:
     with world.store.read() as connection:
         with pytest.raises(Refusal, match="JOB_NOT_FOUND"):
-            reading.get_job(connection, uuid4())
+            reading.get_job(connection, SIGHT, uuid4())
         with pytest.raises(Refusal, match="JOB_NOT_FOUND"):
-            reading.get_job_log(connection, uuid4(), {"limit": 2})
+            reading.get_job_log(connection, SIGHT, uuid4(), {"limit": 2})
     with pytest.raises(Refusal, match="JOB_NOT_FOUND"):
         cancel(world, uuid4())
 
@@ -143,10 +143,10 @@ def test_what_has_ended_cannot_be_cancelled(world: World, parameters: dict[str, 
 def test_a_failed_job_is_ordered_again(world: World) -> None:
     job_id, person = world.order(locks=("a",), fail="two"), uuid4()
     with pytest.raises(Refusal, match="JOB_NOT_RETRYABLE"), world.store.begin() as session:
-        retry_job(session, job_id)
+        retry_job(session, SIGHT, job_id)
     world.run(job_id)
     with world.store.begin() as session:
-        new = retry_job(session, job_id, created_by=person)
+        new = retry_job(session, SIGHT, job_id, created_by=person)
     old, again = world.job(job_id), world.job(new)
     assert (again.retry_of, again.created_by, again.status) == (job_id, person, "queued")
     assert (again.parameters, again.locks) == (old.parameters, ["a"])
@@ -155,7 +155,7 @@ def test_a_failed_job_is_ordered_again(world: World) -> None:
 
 def events_of(world: World, job_id: UUID, after: int = 0) -> list[tuple[str, int | None, dict[str, object]]]:
     async def collect() -> bytes:
-        return b"".join([part async for part in follow_job(world.store, job_id, after)])
+        return b"".join([part async for part in follow_job(world.store, SIGHT, job_id, after)])
 
     found = []
     for block in asyncio.run(collect()).decode().split("\n\n"):
@@ -200,7 +200,7 @@ def test_a_page_among_many_jobs_uses_an_index(small_world: World) -> None:
             # What SQLite itself was asked, however the product asked it.
             asked: list[str] = []
             driver.set_trace_callback(asked.append)
-            reading.list_jobs(connection, PAGE | {name: value})
+            reading.list_jobs(connection, SIGHT, PAGE | {name: value})
             driver.set_trace_callback(None)
             seen = [
                 row.detail

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from tests.jobs.world import World
+from tests.jobs.world import SIGHT, World
 from writ.jobs.context import JobContext
 from writ.jobs.control import cancel_job
 from writ.jobs.ledger import claim
@@ -94,7 +94,7 @@ def test_a_cancellation_stops_the_running_step(world: World) -> None:
     def cancel() -> None:
         world.until_blocked("two")
         with world.store.begin() as session:
-            cancel_job(session, job_id)
+            cancel_job(session, SIGHT, job_id)
 
     thread = threading.Thread(target=cancel)
     thread.start()

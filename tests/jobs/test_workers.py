@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from tests.jobs.world import World, children_of, is_alive
+from tests.jobs.world import SIGHT, World, children_of, is_alive
 from writ.jobs.control import cancel_job
 from writ.jobs.models import FINAL, Job
 from writ.store.base import now
@@ -44,7 +44,7 @@ def test_a_cancellation_kills_the_process_of_the_step(world: World) -> None:
     world.start_pool()
     [sleeper] = children_of(world.until_blocked("two"))
     with world.store.begin() as session:
-        cancel_job(session, job_id)
+        cancel_job(session, SIGHT, job_id)
     assert world.until_final(job_id, 5).status == "cancelled"
     assert not is_alive(sleeper)
     assert world.trace()[-2:] == ["undo two 1", "undo one 1"]

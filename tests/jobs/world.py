@@ -19,14 +19,17 @@ from sqlalchemy import func, select
 
 from tests.jobs import kinds  # noqa: F401 - registers the kinds
 from tests.support.redis import RedisServer
+from writ.gateway.sight import Sight
 from writ.jobs.models import FINAL, Job, JobHold, JobLock, JobLog, JobStep
 from writ.jobs.order import order
 from writ.jobs.runner import run_job
 from writ.jobs.sweeper import SweepReport, sweep
 from writ.settings import Settings
+from writ.store.base import DEFAULT_ORGANIZATION_ID
 from writ.store.work import Store
 
 T = TypeVar("T")
+SIGHT = Sight(DEFAULT_ORGANIZATION_ID)
 
 
 class World:

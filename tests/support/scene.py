@@ -10,6 +10,7 @@ import pytest
 from redis import Redis
 from sqlalchemy import Table, delete, insert, select, update
 
+import writ.app  # noqa: F401  (every table is there when everything is imported)
 from tests.conformance.contract import CONTRACT
 from tests.support.product import Client, Product
 from tests.support.redis import RedisServer
@@ -61,6 +62,9 @@ def built_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         redis.url,
         settings={
             "WRIT_UPLOAD_MAX_BYTES": str(UPLOAD_LIMIT),
+            "WRIT_WEBHOOK_REPLAY_EVENTS": "1",
+            # What follows the stream of events would else follow it for a quarter of an hour.
+            "WRIT_STREAM_SECONDS": "0.2",
             "PATH": install_programs(folder / "bin"),
         },
     )
@@ -76,10 +80,15 @@ def built_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         world = World(settings, CONTRACT)
         try:
             world.build()
+            world.wait_for_positions()
+            # Nothing is to be sent to the addresses of the examples, or numbered while tests compare.
+            product.terminate("pump")
+            world.add_webhooks()
         finally:
             world.close()
         product.terminate("worker")
         product.terminate("sites")
+        product.terminate("recorder")
         client = product.client()
         stranger = Client(product, log_in=False)
         store = Store(product.database_url, pool_size=1)

@@ -10,33 +10,58 @@ from __future__ import annotations
 
 import importlib
 import io
+import json
 import os
+import secrets
 import tarfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from joserfc import jwt
+from joserfc.jwk import ECKey
 from redis import Redis
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 import writ.hosting.jobs  # noqa: F401  (its kinds of job register themselves)
+from writ.access.key_permissions import ENDPOINTS
+from writ.access.key_secrets import make_secret, seal_secret
 from writ.access.key_text import hash_key, make_key
-from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, User
-from writ.access.roles import SCOPES_OF_PRESET
+from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, LoginSession, Organization, User
+from writ.access.oauth.models import (
+    DeveloperApplication,
+    OAuthCode,
+    OAuthGrant,
+    OAuthKey,
+    OAuthRefreshToken,
+)
+from writ.access.oauth.secrets import hash_secret
+from writ.access.rate_models import RatePolicy
+from writ.access.roles import EVERY, PROJECT_SPECIFIC, ROLES, SCOPES_OF_PRESET
+from writ.access.sessions import TOKEN_PREFIX, hash_token
+from writ.events.lanes import secret_place
+from writ.events.models import Event, Notification
+from writ.events.sequencer import number_events
+from writ.events.webhook_models import WebhookDelivery, WebhookSubscription
+from writ.gateway.sight import Sight
 from writ.hosting import backups, domains, environments, releases, sites
 from writ.hosting.models import Backup, Domain, Environment, Node, Site, Upload
 from writ.hosting.orders import Orders
 from writ.jobs import transport
 from writ.jobs.models import CANCELLED, FAILED, FINAL, PENDING, RUNNING, SUCCEEDED, Job, JobLog, JobStep
+from writ.records.entry import time_of
+from writ.records.sealing import append
 from writ.settings import Settings
 from writ.store.base import now
 from writ.store.files import FileStore
+from writ.store.secrets import Sealer
 from writ.store.work import Store
 
 
@@ -59,13 +84,55 @@ OTHER_SITE, OTHER_ENVIRONMENT, OTHER_BACKUP, UNLUCKY_BACKUP = (
     known_id(33),
 )
 
+EVENT, NOTIFICATION = known_id(91), known_id(95)
+GONE_EVENT = f"evt_{UNKNOWN.hex}"
+
 KEY, EXPIRED_KEY, REVOKED_KEY, KEY_FROM_ELSEWHERE, KEY_OF_NOTHING = map(known_id, range(71, 76))
+WEBHOOK, DELIVERY, DELIVERED_EVENT, EARLY_EVENT = map(known_id, (501, 511, 521, 522))
 KEY_OF_PRESET = {preset: known_id(76 + at) for at, preset in enumerate(sorted(SCOPES_OF_PRESET))}
+KEY_THAT_SIGNS, KEY_WITHOUT_ENDPOINTS = known_id(91), known_id(92)
 KEY_TEXTS = {
     key: make_key(key, "live")
-    for key in (KEY, EXPIRED_KEY, REVOKED_KEY, KEY_FROM_ELSEWHERE, KEY_OF_NOTHING, *KEY_OF_PRESET.values())
+    for key in (
+        KEY,
+        EXPIRED_KEY,
+        REVOKED_KEY,
+        KEY_FROM_ELSEWHERE,
+        KEY_OF_NOTHING,
+        KEY_THAT_SIGNS,
+        KEY_WITHOUT_ENDPOINTS,
+        *KEY_OF_PRESET.values(),
+    )
 }
 """The keys themselves; each process has its own."""
+KEY_SECRETS = {key: make_secret() for key in KEY_TEXTS}
+"""Their secrets."""
+
+RATE_POLICY, OTHER_RATE_POLICY = known_id(171), known_id(172)
+
+USER = known_id(82)
+APPLICATION, PENDING_APPLICATION, DESK_APPLICATION = (
+    UUID(f"01890000-0000-7000-8000-0000000000a{n}") for n in (1, 2, 3)
+)
+CLIENT_SECRET = "writ_cs_Example0fASecretThatIsNobodys00000000000000"
+REFRESH_TOKEN = "writ_rt_Example0fATokenThatIsNobodys00000000000000"
+CODE = "writ_ac_Example0fACodeThatIsNobodys000000000000000"
+CODE_CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+GRANT, REVOKED_GRANT = known_id(93), known_id(94)
+SIGNING_KEY = ECKey.generate_key("P-256", {"kid": "known", "use": "sig", "alg": "ES256"}, private=True)
+
+
+def signed_token(grant_id: UUID, seconds: int, scopes: str = "hosting.read") -> str:
+    """An access token of the world's own key, good for so many seconds from now."""
+    claims = {"iss": "x", "exp": int(time.time()) + seconds, "grant": str(grant_id), "scope": scopes}
+    return jwt.encode({"alg": "ES256", "typ": "at+jwt", "kid": "known"}, claims, SIGNING_KEY)
+
+
+EXPIRED_TOKEN, REVOKED_TOKEN = signed_token(GRANT, -1), signed_token(REVOKED_GRANT, 86400)
+OTHER_ORGANIZATION, FOREIGN_USER = known_id(91), known_id(92)
+USER_OF_ROLE = {"creator": USER, "admin": known_id(83), "reviewer": known_id(84), "viewer": known_id(85)}
+SESSION_TOKENS = {role: TOKEN_PREFIX + secrets.token_urlsafe(32) for role in USER_OF_ROLE}
+"""Somebody of every role but the owner, whom the first start makes, and what they are logged in with."""
 
 PROGRAMS = {
     "php": "#!/bin/sh\nexit 0\n",
@@ -128,7 +195,7 @@ class World:
             order.new_id = lambda: job_id
         try:
             with self.store.begin() as session:
-                yield Orders(session, self.settings)
+                yield Orders(session, self.settings, Sight(DEFAULT_ORGANIZATION_ID))
         finally:
             order.new_id = make_id
             transport.use(None, None)
@@ -151,6 +218,7 @@ class World:
 
     def build(self) -> None:
         """Make everything."""
+        self._add_event()
         self._add_upload(UPLOAD, self._example["ZipArchive"]["value"].encode("latin-1"), "application/zip")
         self._add_site()
         self._add_environment(PRODUCTION, "Production", "production", None)
@@ -165,11 +233,107 @@ class World:
         self._add_jobs()
         self._add_others()
         self._add_keys()
+        self._add_people()
+        self._add_applications()
+        self._add_tokens()
+        self._add_rate_policies()
+        self._add_notification()
+        self._add_records()
+
+    def add_webhooks(self) -> None:
+        """A webhook, and an event that was delivered to it; another event before its time."""
+        sealer = Sealer(self.settings.secret())
+        moment = datetime(2026, 2, 20, 10, 15, 59, tzinfo=UTC)
+        with self.store.begin() as session:
+            session.add(
+                WebhookSubscription(
+                    id=WEBHOOK,
+                    organization_id=DEFAULT_ORGANIZATION_ID,
+                    created_by=session.scalars(select(User.id).where(User.role == "owner")).one(),
+                    webhook_url="https://hooks.example.com/writ",
+                    event_types=["environment.*", "job.failed"],
+                    filters={"subjects": ["environment:*"]},
+                    secret_key=sealer.seal_text(
+                        "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", secret_place(WEBHOOK)
+                    ),
+                )
+            )
+            early = moment - timedelta(days=9)
+            for event, created_at in ((DELIVERED_EVENT, moment), (EARLY_EVENT, early)):
+                session.add(
+                    Event(
+                        id=event,
+                        type="environment.deployed",
+                        organization_id=DEFAULT_ORGANIZATION_ID,
+                        project_id=SITE,
+                        subject=f"environment:{PRODUCTION}",
+                        data=self._example["EventOfDeploy"]["value"]["data"],
+                        created_at=created_at,
+                    )
+                )
+            session.flush()
+            number_events(session)
+            session.add(
+                WebhookDelivery(
+                    id=DELIVERY,
+                    subscription_id=WEBHOOK,
+                    event_id=DELIVERED_EVENT,
+                    event_type="environment.deployed",
+                    status="delivered",
+                    attempt_id=known_id(531),
+                    next_retry_at=None,
+                    http_status_code=200,
+                    response_body="ok",
+                    response_time_ms=12,
+                    delivered_at=moment,
+                    created_at=moment,
+                )
+            )
 
     def close(self) -> None:
         """Give the connections back."""
         self.store.close()
         self.redis.close()
+
+    def wait_for_positions(self) -> None:
+        """Wait until every event has its place in the log."""
+        give_up = time.monotonic() + 30
+        waiting = select(Event.sequence).where(Event.position.is_(None)).limit(1)
+        while True:
+            with self.store.read() as connection:
+                if connection.execute(waiting).first() is None:
+                    return
+            if time.monotonic() > give_up:
+                raise AssertionError("nobody gives the events their positions")
+            time.sleep(0.02)
+
+    def _add_event(self) -> None:
+        """The first event of all, so that everything else comes after it."""
+        shown = self._example["EventOfDeploy"]["value"]
+        with self.store.begin() as session:
+            session.add(
+                Event(
+                    id=EVENT,
+                    type=shown["type"],
+                    organization_id=DEFAULT_ORGANIZATION_ID,
+                    project_id=SITE,
+                    subject=shown["subject"],
+                    data=shown["data"],
+                    changes=shown["changes"],
+                )
+            )
+
+    def _add_notification(self) -> None:
+        values = dict(self._example["NotificationPage"]["value"]["data"][0])
+        with self.store.begin() as session:
+            session.add(
+                Notification(
+                    id=NOTIFICATION,
+                    organization_id=DEFAULT_ORGANIZATION_ID,
+                    project_id=SITE,
+                    **{name: values[name] for name in ("kind", "title", "message", "link")},
+                )
+            )
 
     def _add_upload(self, upload_id: UUID, data: bytes, media_type: str) -> None:
         self.files.path("uploads", upload_id).write_bytes(data)
@@ -308,16 +472,26 @@ class World:
     def _add_keys(self) -> None:
         moment = now()
         differences: dict[UUID, dict[str, Any]] = {
-            KEY: {"permissions": {"scopes": ["hosting.deploy", "hosting.read", "jobs.read"]}},
+            KEY: {
+                "permissions": {"scopes": ["hosting.deploy", "hosting.read", "jobs.read"]},
+                "rate_limits": {"per_hour": 2000},
+                "rate_limit_per_hour": 2000,
+            },
             EXPIRED_KEY: {"expires_at": moment - timedelta(seconds=1)},
             REVOKED_KEY: {"is_active": False, "revoked_at": moment},
             KEY_FROM_ELSEWHERE: {"ip_allowlist": ["192.0.2.0/24", "2001:db8::/32"]},
             KEY_OF_NOTHING: {},
+            KEY_THAT_SIGNS: {"require_signature": True},
+            KEY_WITHOUT_ENDPOINTS: {
+                "permissions": {"scopes": [EVERY], "endpoints": dict.fromkeys(sorted(ENDPOINTS), False)}
+            },
         }
         for preset, key in KEY_OF_PRESET.items():
             differences[key] = {"permissions": {"scopes": sorted(SCOPES_OF_PRESET[preset])}}
+        differences[KEY_OF_PRESET[PROJECT_SPECIFIC]]["permissions"]["projects"] = [str(SITE)]
+        sealer = Sealer(self.settings.secret())
         with self.store.begin() as session:
-            maker = session.scalars(select(User.id)).one()
+            maker = session.scalars(select(User.id).where(User.role == "owner")).one()
             for at, (key, values) in enumerate(differences.items()):
                 session.add(
                     ApiKey(
@@ -325,6 +499,7 @@ class World:
                         organization_id=DEFAULT_ORGANIZATION_ID,
                         key_name=f"Key {at}",
                         api_key=hash_key(KEY_TEXTS[key]),
+                        api_secret=seal_secret(sealer, key, KEY_SECRETS[key]),
                         created_by=maker,
                         created_at=moment + timedelta(milliseconds=at),
                         # A time to come: no use of them is written while tests compare answers.
@@ -332,6 +507,150 @@ class World:
                         **values,
                     )
                 )
+
+    def _add_rate_policies(self) -> None:
+        example = self._example["RatePolicyOfPublishing"]["value"]
+        names = (
+            "subject",
+            "surface",
+            "rate_class",
+            "tier",
+            "amount",
+            "window_seconds",
+            "burst",
+            "description",
+        )
+        values = {name: example[name] for name in names}
+        with self.store.begin() as session:
+            for at, (policy, tier) in enumerate(((RATE_POLICY, "*"), (OTHER_RATE_POLICY, "premium"))):
+                session.add(
+                    RatePolicy(
+                        id=policy,
+                        organization_id=DEFAULT_ORGANIZATION_ID,
+                        created_at=now() + timedelta(milliseconds=at),
+                        **{**values, "tier": tier},
+                    )
+                )
+
+    def _add_records(self) -> None:
+        shown = dict(self._example["AuditEntryOfDeploy"]["value"])
+        for name in ("seal", "request_id", "timestamp", "response_time_ms"):
+            del shown[name]
+        shown["parameters"] = json.dumps(shown["parameters"])
+        shown["response_time_us"] = 4210
+        for name in ("id", "organization_id", "api_key_id", "user_id"):
+            shown[name] = UUID(shown[name])
+        shown["timestamp"] = time_of(shown["id"])
+        refused = {
+            "id": UUID(int=shown["id"].int + 1),
+            "status_code": 404,
+            "error_code": "ENVIRONMENT_NOT_FOUND",
+        }
+        with self.store.begin() as session:
+            append(session.connection(), [shown, shown | refused])
+
+    def _add_people(self) -> None:
+        moment = now()
+        names = {"creator": "Carl", "admin": "Ann", "reviewer": "Rita", "viewer": "Vera"}
+        with self.store.begin() as session:
+            session.add(Organization(id=OTHER_ORGANIZATION, name="Other"))
+            session.flush()
+            for role in (role for role in ROLES if role in USER_OF_ROLE):
+                self._add_user(session, USER_OF_ROLE[role], names[role], role, moment)
+                session.flush()
+                session.add(
+                    LoginSession(
+                        user_id=USER_OF_ROLE[role],
+                        token_hash=hash_token(SESSION_TOKENS[role]),
+                        expires_at=moment + timedelta(days=1),
+                    )
+                )
+            self._add_user(session, FOREIGN_USER, "Fred", "viewer", moment, OTHER_ORGANIZATION)
+
+    def _add_applications(self) -> None:
+        moment = now()
+        common = {
+            "organization_id": DEFAULT_ORGANIZATION_ID,
+            "contact_email": "dev@example.com",
+            "redirect_uris": ["https://planner.example.com/callback", "http://127.0.0.1:8765/callback"],
+            "scopes": ["hosting.deploy", "hosting.read", "jobs.read"],
+        }
+        confidential = {
+            "client_secret": hash_secret(CLIENT_SECRET),
+            "grant_types": ["authorization_code", "client_credentials", "refresh_token"],
+        }
+        public = {"is_confidential": False, "grant_types": ["authorization_code", "refresh_token"]}
+        with self.store.begin() as session:
+            owner = session.scalars(select(User.id).where(User.role == "owner")).one()
+            approved = {"approval_status": "approved", "approved_by": owner, "approved_at": moment}
+            for at, (application_id, name, values) in enumerate(
+                (
+                    (APPLICATION, "Planner", {**confidential, **approved}),
+                    (PENDING_APPLICATION, "Newcomer", confidential),
+                    (DESK_APPLICATION, "Desk", {**public, **approved}),
+                )
+            ):
+                session.add(
+                    DeveloperApplication(
+                        id=application_id,
+                        application_name=name,
+                        client_id=f"app_{application_id.hex}",
+                        created_by=owner,
+                        created_at=moment + timedelta(milliseconds=at),
+                        **common,
+                        **values,
+                    )
+                )
+
+    def _add_tokens(self) -> None:
+        moment = now()
+        ahead = moment + timedelta(days=1)
+        scopes = ["hosting.read", "jobs.read"]
+        common = {"application_id": APPLICATION, "user_id": USER, "scopes": scopes, "expires_at": ahead}
+        with self.store.begin() as session:
+            session.add(
+                OAuthKey(
+                    kid="known",
+                    public_key=SIGNING_KEY.as_dict(private=False),
+                    private_key="nobody can open it",
+                    retired_at=moment,
+                )
+            )
+            session.add(OAuthGrant(id=GRANT, **common))
+            session.add(OAuthGrant(id=REVOKED_GRANT, revoked_at=moment, **common))
+            session.flush()
+            session.add(
+                OAuthRefreshToken(token_hash=hash_secret(REFRESH_TOKEN), grant_id=GRANT, expires_at=ahead)
+            )
+            session.add(
+                OAuthCode(
+                    code_hash=hash_secret(CODE),
+                    redirect_uri="https://planner.example.com/callback",
+                    code_challenge=CODE_CHALLENGE,
+                    **common,
+                )
+            )
+
+    def _add_user(
+        self,
+        session: Session,
+        user_id: UUID,
+        name: str,
+        role: str,
+        moment: datetime,
+        organization: UUID = DEFAULT_ORGANIZATION_ID,
+    ) -> None:
+        session.add(
+            User(
+                id=user_id,
+                organization_id=organization,
+                email=f"{name.lower()}@example.com",
+                name=name,
+                role=role,
+                password_hash="nobody knows it",
+                created_at=moment,
+            )
+        )
 
 
 def _deploy(body: dict[str, Any], orders: Orders) -> UUID:

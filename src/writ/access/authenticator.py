@@ -1,4 +1,4 @@
-"""The gateway's question "whose credential is this?", answered for API keys and session cookies."""
+"""The gateway's question "whose credential is this?", answered for API keys, access tokens and cookies."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from writ_contract.errors import MALFORMED_REQUEST, UNAUTHORIZED
 
 from writ.access.cookies import COOKIE
 from writ.access.key_lookup import find_key
-from writ.access.key_text import PREFIX
+from writ.access.key_secrets import good_secrets
+from writ.access.key_text import PREFIX, visible_prefix
 from writ.access.key_use import KeyUse
+from writ.access.oauth.lookup import find_token, looks_like_token
+from writ.access.oauth.server import fixed_issuer
 from writ.access.origin import check_origin
 from writ.access.sessions import find_session
 from writ.contract.errors import Refusal
 from writ.gateway.call import Actor, Call
+from writ.gateway.services import Signing
 
 _BEARER = "bearer "
 
@@ -31,10 +35,13 @@ class CredentialAuthenticator:
         """Who calls; None when the request has no credential.
 
         Raises Refusal MALFORMED_REQUEST for two headers with different credentials; UNAUTHORIZED or what
-        `find_key` says for one that is not good; ORIGIN_NOT_ALLOWED for a cookie from a foreign page.
+        `find_key` or `find_token` says for one that is not good; ORIGIN_NOT_ALLOWED for a cookie
+        from a foreign page.
         """
         text = _in_headers(call)
         if text is not None:
+            if looks_like_token(text):
+                return find_token(call.read, text, fixed_issuer(call))
             if not text.startswith(PREFIX):
                 raise Refusal(UNAUTHORIZED)
             return find_key(call.read, text, call.client_address, self._key_use, call.services.store)
@@ -46,6 +53,14 @@ class CredentialAuthenticator:
         if actor is None:
             raise Refusal(UNAUTHORIZED)
         return actor
+
+    def signing(self, call: Call, actor: Actor) -> Signing | None:
+        """What a request of this caller is signed with; None for all but keys, which alone have a secret."""
+        if actor.key_id is None:
+            return None
+        secrets = good_secrets(call.read, call.services.sealer, actor.key_id)
+        names = {str(actor.key_id), *(visible_prefix(actor.key_id, mode) for mode in ("live", "test"))}
+        return Signing(str(actor.key_id), frozenset(names), tuple(secret.encode() for secret in secrets))
 
 
 def _in_headers(call: Call) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from writ.access.cookies import clearing_cookie, session_cookie
 from writ.access.login import check_credentials, log_in
 from writ.access.origin import check_origin
-from writ.access.sessions import revoke_session
+from writ.access.sessions import actor_of, revoke_session
 from writ.gateway.call import Answer, Call
 
 
@@ -16,6 +16,7 @@ def login(call: Call) -> Answer:
     check_origin(call.method, call.headers, call.scheme, settings.public_url)
     proof = check_credentials(store, settings, call.body["email"], call.body["password"], call.client_address)
     token = log_in(call.session, proof, settings, call.headers.get("user-agent"))
+    call.actor = actor_of(call.session, proof.user_id)
     return Answer(
         body={"success": True}, cookies=(session_cookie(token, settings.session_hours, call.scheme),)
     )

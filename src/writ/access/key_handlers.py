@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
 from writ_contract.errors import UNAUTHORIZED
+from writ_contract.events import API_KEY_REVOKED, API_KEY_ROTATED, API_KEY_UPDATED
 
 from writ.access import key_rules
+from writ.access.key_events import tell_end_of_key, tell_new_key, tells_change
 from writ.access.key_reading import read_key_row, read_keys
 from writ.contract.errors import Refusal
 from writ.gateway.call import Actor, Answer, Call, ok
@@ -15,30 +18,31 @@ from writ.gateway.call import Actor, Answer, Call, ok
 
 def list_api_keys(call: Call) -> Answer:
     """The keys of the caller's organization."""
-    return ok(read_keys(call.read, key_rules.organization_of(_actor(call)), call.query))
+    return ok(read_keys(call.read, _actor(call), call.query))
 
 
 def create_api_key(call: Call) -> Answer:
     """Make a key and show it this once."""
-    key_id, text = key_rules.create_key(call.session, _actor(call), call.body)
-    return Answer(
-        201, {"api_key": text, **_written(call, key_id)}, {"Location": f"/api/v1/api-keys/{key_id}"}
-    )
+    shown = key_rules.create_key(call.session, call.services.sealer, _actor(call), call.body)
+    tell_new_key(call.session, _actor(call), shown.id)
+    return Answer(201, _shown(call, shown), {"Location": f"/api/v1/api-keys/{shown.id}"})
 
 
 def get_api_key(call: Call) -> Answer:
     """What is known of one key."""
-    return ok(read_key_row(call.read, key_rules.organization_of(_actor(call)), call.path["id"]))
+    return ok(read_key_row(call.read, _actor(call), call.path["id"]))
 
 
 def replace_api_key(call: Call) -> Answer:
     """Replace the settings of a key."""
-    key_rules.replace_key(call.session, _actor(call), call.path["id"], call.body)
+    with _telling(call, API_KEY_UPDATED):
+        key_rules.replace_key(call.session, _actor(call), call.path["id"], call.body)
     return ok(_written(call, call.path["id"]))
 
 
 def delete_api_key(call: Call) -> Answer:
     """Remove a key."""
+    tell_end_of_key(call.session, _actor(call), call.path["id"])
     key_rules.delete_key(call.session, _actor(call), call.path["id"])
     return ok({"success": True})
 
@@ -46,13 +50,17 @@ def delete_api_key(call: Call) -> Answer:
 def regenerate_api_key(call: Call) -> Answer:
     """Put a new key in the place of the old one and show it this once."""
     grace = (call.body or {}).get("grace_seconds", 0)
-    text = key_rules.regenerate_key(call.session, _actor(call), call.path["id"], grace)
-    return ok({"api_key": text, **_written(call, call.path["id"])})
+    with _telling(call, API_KEY_ROTATED):
+        shown = key_rules.regenerate_key(
+            call.session, call.services.sealer, _actor(call), call.path["id"], grace
+        )
+    return ok(_shown(call, shown))
 
 
 def revoke_api_key(call: Call) -> Answer:
     """End a key for good."""
-    key_rules.revoke_key(call.session, _actor(call), call.path["id"])
+    with _telling(call, API_KEY_REVOKED):
+        key_rules.revoke_key(call.session, _actor(call), call.path["id"])
     return ok(_written(call, call.path["id"]))
 
 
@@ -62,7 +70,15 @@ def _actor(call: Call) -> Actor:
     return call.actor
 
 
+def _shown(call: Call, shown: key_rules.Shown) -> dict[str, Any]:
+    return {"api_key": shown.api_key, "api_secret": shown.api_secret, **_written(call, shown.id)}
+
+
+def _telling(call: Call, event_type: str) -> AbstractContextManager[None]:
+    return tells_change(call.session, event_type, _actor(call), call.path["id"])
+
+
 def _written(call: Call, key_id: UUID) -> dict[str, Any]:
     # Read in the same unit of work, which is committed when this has become an answer.
     call.session.flush()
-    return read_key_row(call.session, key_rules.organization_of(_actor(call)), key_id)
+    return read_key_row(call.session, _actor(call), key_id)

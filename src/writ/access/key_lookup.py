@@ -9,10 +9,11 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from sqlalchemy import Connection, bindparam, select
 from writ_contract.errors import ADDRESS_NOT_ALLOWED, API_KEY_EXPIRED, API_KEY_INVALID, API_KEY_REVOKED
 
+from writ.access.key_permissions import forbidden_of, projects_of
 from writ.access.key_text import read_key
 from writ.access.key_use import USE_INTERVAL, KeyUse
 from writ.access.models import ApiKey, User
-from writ.access.roles import SCOPES_OF_ROLE
+from writ.access.roles import scopes_of_key
 from writ.contract.errors import Refusal
 from writ.gateway.call import Actor
 from writ.store.base import now
@@ -32,9 +33,13 @@ _FIND = Prepared(
         ApiKey.ip_allowlist,
         ApiKey.last_used_at,
         ApiKey.organization_id,
+        ApiKey.key_type,
+        ApiKey.rate_limits,
+        ApiKey.require_signature,
         User.id,
         User.email,
         User.role,
+        User.status,
     )
     .join(User, User.id == ApiKey.created_by)
     .where(ApiKey.id == bindparam("id"))
@@ -44,7 +49,9 @@ _FIND = Prepared(
 def find_key(connection: Connection, text: str, address: str, use: KeyUse, store: Store) -> Actor:
     """Who calls with this key from this network address. One select, and nothing is kept between requests.
 
-    The scopes are those of the key that its maker has as well. Raises Refusal API_KEY_INVALID for a text that
+    The scopes are those of the key that its maker has as well, and of a key that is confined to projects only
+    those of systems that know of projects; whether the request has to be signed, and is, is asked later, with
+    the whole of it at hand. Raises Refusal API_KEY_INVALID for a text that
     is no key of this server (a mistyped one costs no select); API_KEY_REVOKED, API_KEY_EXPIRED and
     ADDRESS_NOT_ALLOWED only to whoever has the whole key.
     """
@@ -53,7 +60,7 @@ def find_key(connection: Connection, text: str, address: str, use: KeyUse, store
     if key is None or row is None:
         raise Refusal(API_KEY_INVALID)
     current, previous, previous_ends, active, ends, permissions, networks, used, organization = row[:9]
-    user_id, email, role = row[9:]
+    tier, rate_limits, require_signature, user_id, email, role, status = row[9:]
     at = now()
     if not hmac.compare_digest(current, key.sha256):
         if previous is None or not hmac.compare_digest(previous, key.sha256):
@@ -61,7 +68,7 @@ def find_key(connection: Connection, text: str, address: str, use: KeyUse, store
         ends = previous_ends if ends is None or previous_ends is None else min(ends, previous_ends)
         if ends is None:
             raise Refusal(API_KEY_EXPIRED)
-    if not active:
+    if not active or status != "active":
         raise Refusal(API_KEY_REVOKED)
     if ends is not None and ends <= at:
         raise Refusal(API_KEY_EXPIRED)
@@ -69,14 +76,20 @@ def find_key(connection: Connection, text: str, address: str, use: KeyUse, store
         raise Refusal(ADDRESS_NOT_ALLOWED)
     if used is None or used <= at - USE_INTERVAL:
         use.note(store, key.id, at)
+    projects = projects_of(permissions)
     return Actor(
         id=user_id,
         kind="key",
         email=email,
         role=role,
-        scopes=SCOPES_OF_ROLE[role].intersection(permissions["scopes"]),
+        scopes=scopes_of_key(role, permissions["scopes"], projects is not None),
         organization_id=organization,
         key_id=key.id,
+        projects=projects,
+        tier=tier,
+        rate_limits=rate_limits,
+        forbidden=forbidden_of(permissions),
+        must_sign=require_signature,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from typing import Any
@@ -10,67 +11,81 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from writ_contract.errors import (
-    API_KEY_NOT_ACTIVE,
-    API_KEY_NOT_FOUND,
-    AUTH_SCOPE_MISSING,
-    EXPIRY_NOT_AHEAD,
-    UNAUTHORIZED,
-)
+from writ_contract.errors import API_KEY_NOT_ACTIVE, API_KEY_NOT_FOUND, EXPIRY_NOT_AHEAD, UNAUTHORIZED
 
+from writ.access.key_permissions import is_within, read_permissions, require_permissions
+from writ.access.key_secrets import make_secret, seal_secret
+from writ.access.key_secrets import secret_of as secret_of
 from writ.access.key_text import hash_key, make_key
 from writ.access.models import ApiKey
-from writ.access.roles import SCOPES_OF_PRESET
 from writ.contract.errors import FieldError, Refusal
 from writ.contract.violations import refuse
 from writ.gateway.call import Actor
 from writ.store.base import new_id, now
+from writ.store.secrets import Sealer
+
+PER_HOUR_OF_TIER = {"standard": 1000, "premium": 5000, "enterprise": 50000}
+"""Requests in an hour for each key_type, unless the key's own rate_limits say otherwise."""
 
 
-def create_key(session: Session, actor: Actor, body: Mapping[str, Any]) -> tuple[UUID, str]:
-    """Make a key in the actor's organization; its id, and the key itself, which nobody can read again.
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A key and its secret as they are shown once."""
 
-    Raises Refusal AUTH_SCOPE_MISSING, EXPIRY_NOT_AHEAD, VALIDATION_ERROR.
+    id: UUID
+    api_key: str
+    api_secret: str
+
+
+def create_key(session: Session, sealer: Sealer, actor: Actor, body: Mapping[str, Any]) -> Shown:
+    """Make a key in the actor's organization; nobody can read it or its secret again.
+
+    Raises Refusal AUTH_SCOPE_MISSING, FORBIDDEN, EXPIRY_NOT_AHEAD, PROJECT_UNKNOWN, ENDPOINT_UNKNOWN,
+    VALIDATION_ERROR.
     """
     key_id, mode = new_id(), body.get("mode", "live")
-    settings = _settings(actor, body)
-    text = make_key(key_id, mode)
+    settings = _settings(session, actor, body)
+    shown = Shown(key_id, make_key(key_id, mode), make_secret())
     session.add(
         ApiKey(
             id=key_id,
             organization_id=organization_of(actor),
-            api_key=hash_key(text),
+            api_key=hash_key(shown.api_key),
+            api_secret=seal_secret(sealer, key_id, shown.api_secret),
             mode=mode,
             created_by=actor.id,
             **settings,
         )
     )
     session.flush()
-    return key_id, text
+    return shown
 
 
 def replace_key(session: Session, actor: Actor, key_id: UUID, body: Mapping[str, Any]) -> None:
     """Replace everything that can be set of a key.
 
-    Raises Refusal API_KEY_NOT_FOUND, API_KEY_NOT_ACTIVE, AUTH_SCOPE_MISSING, EXPIRY_NOT_AHEAD,
-    VALIDATION_ERROR.
+    Raises Refusal API_KEY_NOT_FOUND, API_KEY_NOT_ACTIVE, and what `create_key` raises.
     """
     key = _find_active(session, actor, key_id)
-    for name, value in _settings(actor, body).items():
+    settings = _settings(session, actor, body)
+    if settings["require_signature"] and key.api_secret is None:
+        fault = "the key was made before keys had secrets, so nobody could sign; regenerate it first"
+        raise refuse([FieldError("/body/require_signature", "no_secret", fault)])
+    for name, value in settings.items():
         setattr(key, name, value)
 
 
-def regenerate_key(session: Session, actor: Actor, key_id: UUID, grace_seconds: int) -> str:
-    """Put a new key in the place of the old one, which works for so many seconds more; the new key.
+def regenerate_key(session: Session, sealer: Sealer, actor: Actor, key_id: UUID, grace_seconds: int) -> Shown:
+    """Put a new key and secret in the place of the old ones, which work for so many seconds more.
 
-    Raises Refusal API_KEY_NOT_FOUND, API_KEY_NOT_ACTIVE, AUTH_SCOPE_MISSING.
+    Raises Refusal API_KEY_NOT_FOUND, API_KEY_NOT_ACTIVE, AUTH_SCOPE_MISSING, FORBIDDEN.
     """
     key = _find_active(session, actor, key_id)
-    text = make_key(key.id, key.mode)
-    key.previous_api_key = key.api_key
+    shown = Shown(key_id, make_key(key.id, key.mode), make_secret())
+    key.previous_api_key, key.previous_api_secret = key.api_key, key.api_secret
     key.previous_expires_at = now() + timedelta(seconds=grace_seconds)
-    key.api_key = hash_key(text)
-    return text
+    key.api_key, key.api_secret = hash_key(shown.api_key), seal_secret(sealer, key_id, shown.api_secret)
+    return shown
 
 
 def revoke_key(session: Session, actor: Actor, key_id: UUID) -> None:
@@ -98,7 +113,7 @@ def organization_of(actor: Actor) -> UUID:
 def _find(session: Session, actor: Actor, key_id: UUID) -> ApiKey:
     statement = select(ApiKey).where(ApiKey.id == key_id, ApiKey.organization_id == organization_of(actor))
     key = session.scalars(statement.with_for_update()).one_or_none()
-    if key is None:
+    if key is None or not is_within(actor, key):
         raise Refusal(API_KEY_NOT_FOUND)
     return key
 
@@ -106,33 +121,25 @@ def _find(session: Session, actor: Actor, key_id: UUID) -> ApiKey:
 def _find_active(session: Session, actor: Actor, key_id: UUID) -> ApiKey:
     key = _find(session, actor, key_id)
     # Else a key that may only make keys could take the place of one that may do everything.
-    _require_scopes(actor, frozenset(key.permissions["scopes"]))
+    require_permissions(actor, key.permissions)
     if not key.is_active:
         raise Refusal(API_KEY_NOT_ACTIVE)
     return key
 
 
-def _settings(actor: Actor, body: Mapping[str, Any]) -> dict[str, Any]:
-    scopes = frozenset(body.get("scopes", ())) | SCOPES_OF_PRESET.get(body.get("preset", ""), frozenset())
-    _require_scopes(actor, scopes)
+def _settings(session: Session, actor: Actor, body: Mapping[str, Any]) -> dict[str, Any]:
+    key_type, rate_limits = body.get("key_type", "standard"), body.get("rate_limits", {})
     return {
         "key_name": body["key_name"],
         "description": body.get("description"),
-        "key_type": body.get("key_type", "standard"),
-        "permissions": {"scopes": sorted(scopes)},
+        "key_type": key_type,
+        "permissions": read_permissions(session, actor, organization_of(actor), body),
         "ip_allowlist": _networks(body.get("ip_allowlist", ())),
+        "rate_limits": rate_limits,
+        "rate_limit_per_hour": rate_limits.get("per_hour", PER_HOUR_OF_TIER[key_type]),
+        "require_signature": body.get("require_signature", False),
         "expires_at": _time_ahead(body.get("expires_at")),
     }
-
-
-def _require_scopes(actor: Actor, scopes: frozenset[str]) -> None:
-    missing = sorted(scopes - actor.scopes)
-    if missing:
-        raise Refusal(
-            AUTH_SCOPE_MISSING,
-            f"The key has or would have the scope {', '.join(missing)}, which your credential does not have.",
-            details={"required_scope": missing},
-        )
 
 
 def _networks(texts: list[str]) -> list[str]:

@@ -34,8 +34,13 @@ class KeyText:
 
 def make_key(key_id: UUID, mode: str) -> str:
     """A new key with a fresh secret. `mode` is live or test."""
-    text = visible_prefix(key_id, mode) + _base62(secrets.randbits(256), 43)
+    text = visible_prefix(key_id, mode) + random_text()
     return text + _checksum(text)
+
+
+def random_text() -> str:
+    """256 random bits in base62: 43 characters."""
+    return _base62(secrets.randbits(256), 43)
 
 
 def read_key(text: str) -> KeyText | None:

@@ -37,8 +37,8 @@ def check_credentials(
 ) -> Proof:
     """Check e-mail and password; `address` is the caller's network address.
 
-    Raises Refusal INVALID_CREDENTIALS, the same whether the e-mail exists or not, and RATE_LIMITED with
-    Retry-After when there were too many wrong ones (see `throttle`).
+    Raises Refusal INVALID_CREDENTIALS, the same whether the e-mail exists or not or its user is inactive, and
+    RATE_LIMITED with Retry-After when there were too many wrong ones (see `throttle`).
     """
     email = passwords.normalise_email(email)
     subjects = throttle.subjects_of(email, address, settings.secret())
@@ -53,12 +53,13 @@ def check_credentials(
 def log_in(session: Session, proof: Proof, settings: Settings, user_agent: str | None = None) -> str:
     """Open a session for whoever gave the proof and return its token.
 
-    Raises Refusal INVALID_CREDENTIALS when the password was changed since the proof.
+    Raises Refusal INVALID_CREDENTIALS when the password was changed since the proof, or the user
+    was deactivated.
     """
     # Locks the row: a password reset either sees this session and ends it, or came first and is seen here.
     current = session.execute(
         select(User.id)
-        .where(User.id == proof.user_id, User.password_hash == proof.password_hash)
+        .where(User.id == proof.user_id, User.password_hash == proof.password_hash, User.status == "active")
         .with_for_update()
     ).first()
     if current is None:
@@ -83,5 +84,7 @@ def _find(store: Store, email: str) -> tuple[UUID | None, str | None]:
     if len(email) > EMAIL_MAX_CHARACTERS or "\0" in email:
         return None, None
     with store.read() as connection:
-        row = connection.execute(select(User.id, User.password_hash).where(User.email == email)).first()
+        row = connection.execute(
+            select(User.id, User.password_hash).where(User.email == email, User.status == "active")
+        ).first()
     return (row.id, row.password_hash) if row else (None, None)

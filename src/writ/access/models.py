@@ -9,16 +9,13 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
+from writ.store.base import DEFAULT_ORGANIZATION_ID as DEFAULT_ORGANIZATION_ID
 from writ.store.base import Base, UtcDateTime, new_id, now
 
 EMAIL_MAX_CHARACTERS = 254
 """The longest address that fits into an SMTP path (RFC 5321, 4.5.3.1.3), as in the contract."""
 
 USER_AGENT_MAX_CHARACTERS = 200
-
-
-DEFAULT_ORGANIZATION_ID = UUID(int=1)
-"""The organization to which everybody belongs who was put into no other; the migrations make it."""
 
 
 class Organization(Base):
@@ -32,16 +29,28 @@ class Organization(Base):
 
 
 class User(Base):
-    """A person who can log in. The e-mail is kept as `passwords.normalise_email` returns it."""
+    """A person who can log in, unless `status` is inactive. The e-mail is kept as `passwords.normalise_email`
+    returns it.
+    """
 
     __tablename__ = "users"
-    __table_args__ = (CheckConstraint("role IN ('owner')", name="role_known"),)
+    __table_args__ = (
+        CheckConstraint("role IN ('owner', 'admin', 'creator', 'reviewer', 'viewer')", name="role_known"),
+        CheckConstraint("status IN ('active', 'inactive')", name="status_known"),
+        Index("ix_users_organization_id_created_at_id", "organization_id", "created_at", "id"),
+        Index("ix_users_organization_id_role_created_at_id", "organization_id", "role", "created_at", "id"),
+        Index(
+            "ix_users_organization_id_status_created_at_id", "organization_id", "status", "created_at", "id"
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
     organization_id: Mapped[UUID] = mapped_column(
-        ForeignKey("organizations.id"), index=True, default=DEFAULT_ORGANIZATION_ID
+        ForeignKey("organizations.id"), default=DEFAULT_ORGANIZATION_ID
     )
     email: Mapped[str] = mapped_column(String(EMAIL_MAX_CHARACTERS), unique=True)
+    name: Mapped[str | None] = mapped_column(String(100))
+    status: Mapped[str] = mapped_column(String(20), default="active")
     password_hash: Mapped[str] = mapped_column(String(255))
     role: Mapped[str] = mapped_column(String(20), default="owner")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
@@ -68,8 +77,12 @@ class LoginSession(Base):
 class ApiKey(Base):
     """What a program calls with. Holds the SHA-256 of the key, never the key (see `key_text` for its form).
 
-    Its scopes are `permissions["scopes"]`. After a regeneration `previous_api_key` is the hash of the key
-    before, which is good until `previous_expires_at`. `last_used_at` is exact to the minute.
+    `permissions` holds its `scopes`, the `projects` that it is confined to (ids as text; without it to none)
+    and the `endpoints` that are forbidden to it ("METHOD /path": false). `api_secret`, which requests are
+    signed with, is sealed (see `key_secrets`); keys that were made before there were secrets have none.
+    After a regeneration `previous_api_key` and `previous_api_secret` are those before, which are good until
+    `previous_expires_at`. `rate_limit_per_hour` is that of `rate_limits`, or of the tier. `last_used_at` is
+    exact to the minute.
     """
 
     __tablename__ = "api_keys"
@@ -85,12 +98,16 @@ class ApiKey(Base):
     description: Mapped[str | None] = mapped_column(String(1000))
     api_key: Mapped[str] = mapped_column(String(128), unique=True)
     previous_api_key: Mapped[str | None] = mapped_column(String(128))
+    api_secret: Mapped[str | None] = mapped_column(String(128))
+    previous_api_secret: Mapped[str | None] = mapped_column(String(128))
     previous_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     mode: Mapped[str] = mapped_column(String(8), default="live")
     key_type: Mapped[str] = mapped_column(String(20), default="standard")
     permissions: Mapped[dict[str, Any]] = mapped_column(default=lambda: {"scopes": []})
     ip_allowlist: Mapped[list[Any]] = mapped_column(default=list)
+    rate_limits: Mapped[dict[str, Any]] = mapped_column(default=dict)
     rate_limit_per_hour: Mapped[int] = mapped_column(default=1000)
+    require_signature: Mapped[bool] = mapped_column(default=False)
     is_active: Mapped[bool] = mapped_column(default=True)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -7,7 +7,7 @@ import secrets
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from writ.access.models import USER_AGENT_MAX_CHARACTERS, LoginSession, User
@@ -29,6 +29,7 @@ _FIND = Prepared(
         LoginSession.token_hash == bindparam("token_hash"),
         LoginSession.revoked_at.is_(None),
         LoginSession.expires_at > bindparam("at"),
+        User.status == "active",
     )
 )
 
@@ -73,14 +74,32 @@ def find_session(connection: Connection, token: str) -> Actor | None:
     )
 
 
+def actor_of(session: Session, user_id: UUID) -> Actor:
+    """The user as a caller whose session is just being made: what a login is recorded under.
+
+    Raises NoResultFound when there is no such user.
+    """
+    wanted = select(User.email, User.role, User.organization_id).where(User.id == user_id)
+    email, role, organization_id = session.execute(wanted).one()
+    return Actor(
+        id=user_id,
+        kind="session",
+        email=email,
+        role=role,
+        scopes=SCOPES_OF_ROLE[role],
+        organization_id=organization_id,
+    )
+
+
 def revoke_session(session: Session, session_id: UUID) -> bool:
     """End the session; False when it had ended before."""
     return _revoke(session, LoginSession.id == session_id) == 1
 
 
-def revoke_sessions_of(session: Session, user_id: UUID) -> int:
-    """End every session of the user and return how many were open."""
-    return _revoke(session, LoginSession.user_id == user_id)
+def revoke_sessions_of(session: Session, user_id: UUID, but: UUID | None = None) -> int:
+    """End every session of the user, `but` for one, and return how many were open."""
+    whose = LoginSession.user_id == user_id
+    return _revoke(session, whose if but is None else and_(whose, LoginSession.id != but))
 
 
 def purge_sessions(session: Session) -> int:

@@ -15,7 +15,6 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address
 from math import ceil
 from typing import Any
 
@@ -26,6 +25,7 @@ from writ_contract.errors import RATE_LIMITED
 
 from writ.access.models import LoginAttempts
 from writ.contract.errors import Refusal
+from writ.gateway.limits.subjects import network_of
 from writ.store.base import now
 from writ.store.work import Store
 
@@ -43,7 +43,7 @@ def subjects_of(email: str, address: str | None, key: bytes) -> tuple[str, ...]:
     """
     names = [f"email:{email}"]
     if address:
-        names.append(f"address:{_network_of(address)}")
+        names.append(f"address:{network_of(address)}")
     return tuple(_keyed_hash(name, key) for name in names)
 
 
@@ -126,18 +126,6 @@ def _must_wait(wait: timedelta) -> Refusal:
         headers={"Retry-After": str(seconds)},
         details={"retry_after_seconds": seconds},
     )
-
-
-def _network_of(address: str) -> str:
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:  # a Unix socket's path, or a test client's name
-        return address
-    if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped:
-            return str(parsed.ipv4_mapped)
-        return str(IPv6Address(int(parsed) >> 64 << 64))
-    return str(parsed)
 
 
 def _keyed_hash(name: str, key: bytes) -> str:

@@ -9,7 +9,32 @@ import click
 
 from writ.client.options import Session, api_command, confirm, limit_option, yes_option
 
-_COLUMNS = ("id", "key_name", "preset", "scopes", "is_active", "expires_at", "last_used_at")
+_COLUMNS = ("id", "key_name", "mode", "scopes", "is_active", "expires_at", "last_used_at")
+_LIMITS = ("read_per_minute", "write_per_minute", "per_hour", "burst")
+_KEEP = "Keep api_key and api_secret now: they are not shown again."
+
+
+class RateLimit(click.ParamType[tuple[str, int]]):
+    """A limit of a key's own, as `per_hour=2000`: its name and how many requests."""
+
+    name = "limit"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, context: click.Context | None
+    ) -> tuple[str, int]:
+        """Name and amount.
+
+        Raises:
+            click.BadParameter: it has another form, or there is no limit of that name.
+        """
+        if isinstance(value, tuple):
+            return value
+        name, _, amount = str(value).partition("=")
+        if name not in _LIMITS or not (amount.isascii() and amount.isdigit()):
+            self.fail(
+                f"{value!r} is not like per_hour=2000; limits are {', '.join(_LIMITS)}.", param, context
+            )
+        return name, int(amount)
 
 
 @click.group()
@@ -27,19 +52,37 @@ def key() -> None:
 @click.option("--description", help="What it is for.")
 @click.option("--scope", "scopes", multiple=True, help="A scope, such as hosting.read; may be repeated.")
 @click.option("--preset", help="read-only, full, write or project-specific.")
-@click.option("--project", "projects", multiple=True, help="A site that it is confined to; may be repeated.")
+@click.option(
+    "--project", "sites", multiple=True, metavar="SITE", help="A site (id or slug) it is confined to."
+)
 @click.option("--type", "key_type", help="standard, premium or enterprise: how much it may do.")
 @click.option("--mode", type=click.Choice(["live", "test"]), help="What the key begins with.")
 @click.option("--days", type=click.IntRange(1), help="How many days it is good for; for ever when left out.")
 @click.option("--allow", "ip_allowlist", multiple=True, help="A network (CIDR) it may be used from.")
+@click.option("--rate-limit", "limits", multiple=True, type=RateLimit(), help="Its own, as per_hour=2000.")
 @click.option("--require-signature", is_flag=True, default=None, help="Refuse requests that are not signed.")
-def create(session: Session, days: int | None, **given: Any) -> None:
-    """Make a key. It is shown this once."""
+def create(
+    session: Session,
+    days: int | None,
+    sites: tuple[str, ...],
+    limits: tuple[tuple[str, int], ...],
+    **given: Any,
+) -> None:
+    """Make a key. It is shown this once, with the secret that requests are signed with.
+
+    What may be given several times: --scope, --project, --allow and --rate-limit.
+    """
+    from writ.client.names import find_site
+
     body = {name: list(v) if isinstance(v, tuple) else v for name, v in given.items() if v not in (None, ())}
     if days is not None:
         body["expires_at"] = (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="seconds")
+    if sites:
+        body["projects"] = [find_site(session.api, site) for site in sites]
+    if limits:
+        body["rate_limits"] = dict(limits)
     session.show.one(session.api.call("POST", "/v1/api-keys", body))
-    session.show.note("Keep api_key now: it is not shown again.")
+    session.show.note(_KEEP)
 
 
 @api_command(key, "list")
@@ -65,7 +108,7 @@ def rotate(session: Session, key_id: str, grace_seconds: int) -> None:
     """Put a new key in the place of the old one, which stays good for --grace seconds."""
     body = {"grace_seconds": grace_seconds}
     session.show.one(session.api.call("POST", f"/v1/api-keys/{key_id}/regenerate", body))
-    session.show.note("Keep api_key now: it is not shown again.")
+    session.show.note(_KEEP)
 
 
 @api_command(key, "revoke")

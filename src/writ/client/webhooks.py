@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -10,7 +11,26 @@ import click
 from writ.client.options import Session, api_command, confirm, limit_option, yes_option
 
 _COLUMNS = ("id", "webhook_url", "event_types", "is_active", "success_count", "failure_count")
-_DELIVERIES = ("id", "event_type", "status", "http_status_code", "attempt_number", "created_at")
+_DELIVERIES = ("id", "event_type", "status", "http_status_code", "error", "attempt_number", "created_at")
+_KEEP = "Keep secret_key now: it is not shown again."
+
+
+class Moment(click.ParamType[str]):
+    """A time as ISO 8601 writes it; a date is its beginning, and without a zone it is UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> str:
+        """The time with its zone.
+
+        Raises:
+            click.BadParameter: it has another form.
+        """
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is not a time like 2026-02-20T10:00:00Z.", param, context)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
 
 
 @click.group()
@@ -37,7 +57,7 @@ def create(session: Session, receiver: str, events: tuple[str, ...], **given: An
     body = {"url": receiver, "events": list(events)}
     body |= {name: value for name, value in given.items() if value is not None}
     session.show.one(session.api.call("POST", "/v1/webhooks", body))
-    session.show.note("Keep the secret now: it is not shown again.")
+    session.show.note(_KEEP)
 
 
 @api_command(webhook, "show")
@@ -51,18 +71,21 @@ def show(session: Session, webhook_id: str) -> None:
 @click.argument("webhook_id")
 @yes_option
 def delete(session: Session, webhook_id: str, yes: bool) -> None:
-    """Delete a webhook with its deliveries."""
+    """Delete a webhook; its deliveries cannot be read any more."""
     confirm(f"Delete the webhook {webhook_id}?", yes)
     session.show.one(session.api.call("DELETE", f"/v1/webhooks/{webhook_id}"))
 
 
 @api_command(webhook, "rotate")
 @click.argument("webhook_id")
-@click.option("--grace", "grace_seconds", type=click.IntRange(0), help="How long the old secret signs too.")
+@click.option(
+    "--grace", "grace_seconds", type=click.IntRange(0), help="Seconds that the old secret signs too; a day."
+)
 def rotate(session: Session, webhook_id: str, grace_seconds: int | None) -> None:
     """Give a webhook a new secret, shown this once."""
     body = {} if grace_seconds is None else {"grace_seconds": grace_seconds}
     session.show.one(session.api.call("POST", f"/v1/webhooks/{webhook_id}/rotate-secret", body))
+    session.show.note(_KEEP)
 
 
 @api_command(webhook, "test")
@@ -72,28 +95,36 @@ def test(session: Session, webhook_id: str, event_type: str) -> None:
     """Send a signed test event now; exit code 1 when the receiver does not take it."""
     from writ.client.connection import Failure
 
-    result = session.api.call("POST", f"/v1/webhooks/{webhook_id}/test", {"type": event_type})
+    result = session.api.call("POST", f"/v1/webhooks/{webhook_id}/test", {"event_type": event_type})
     session.show.one(result)
     if not result["success"]:
-        raise Failure("The receiver did not take it.")
+        raise Failure(f"The receiver did not take it: {result['error'] or result['status_code']}.")
 
 
 @api_command(webhook, "deliveries")
 @click.argument("webhook_id")
-@click.option("--status", help="Only pending, delivered, failed or retrying ones.")
+@click.option(
+    "--status",
+    type=click.Choice(["pending", "delivered", "failed", "retrying"]),
+    help="Only what is in this state.",
+)
+@click.option("--event", "event_type", help="Only events of this type.")
 @limit_option
-def deliveries(session: Session, webhook_id: str, status: str | None, most: int) -> None:
+def deliveries(
+    session: Session, webhook_id: str, status: str | None, event_type: str | None, most: int
+) -> None:
     """List deliveries, newest first."""
-    found = session.api.pages(f"/v1/webhooks/{webhook_id}/deliveries", {"status": status}, most)
+    asked = {"status": status, "event_type": event_type}
+    found = session.api.pages(f"/v1/webhooks/{webhook_id}/deliveries", asked, most)
     session.show.many(found, _DELIVERIES)
 
 
 @api_command(webhook, "replay")
 @click.argument("webhook_id")
 @click.option("--delivery", help="Send this delivery again.")
-@click.option("--from", "begin", help="Send everything again since this time (ISO 8601).")
-@click.option("--to", "end", help="Up to this time.")
-@click.option("--event", "events", multiple=True, help="Only these types.")
+@click.option("--from", "begin", type=Moment(), help="Send everything again since this time (ISO 8601).")
+@click.option("--to", "end", type=Moment(), help="Up to this time, with --from.")
+@click.option("--event", "events", multiple=True, help="Only these types, with --from.")
 def replay(
     session: Session,
     webhook_id: str,
@@ -107,13 +138,16 @@ def replay(
         raise click.UsageError("Name either --delivery or --from.")
     path = f"/v1/webhooks/{webhook_id}"
     if delivery is not None:
-        session.show.one(session.api.call("POST", f"{path}/deliveries/{delivery}/replay"))
+        if end is not None or events:
+            raise click.UsageError("--to and --event go with --from.")
+        again = session.api.call("POST", f"{path}/deliveries/{delivery}/replay")
+        session.show.one(again, hide=("payload", "attempts"))
         return
     body: dict[str, Any] = {"from": begin}
     if end is not None:
         body["to"] = end
     if events:
-        body["events"] = list(events)
+        body["event_types"] = list(events)
     session.show.one(session.api.call("POST", f"{path}/replay", body))
 
 
@@ -127,22 +161,26 @@ def replay(
 def listen(
     session: Session, port: int, events: tuple[str, ...], secret: str | None, count: int | None
 ) -> None:
-    """Receive events here, verify and print them, until Ctrl-C.
+    """Receive events here, verify and print them, until Ctrl-C or SIGTERM.
 
     Makes a webhook for this receiver and deletes it at the end. The Writ must be on this machine, with
     127.0.0.0/8 in its WRIT_TRUSTED_NETWORKS, because it calls no private addresses otherwise. With --secret
     nothing is made: something else, such as a tunnel, brings the events.
     """
+    import signal
+
     from writ.client.receiver import Receiver
 
+    # A supervisor that ends this leaves no webhook behind either.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with Receiver(port) as receiver:
         made = None
         if secret is None:
             body = {"url": receiver.url, "events": list(events), "description": "writ webhook listen"}
             made = session.api.call("POST", "/v1/webhooks", body)
             secret = made["secret_key"]
-        session.show.note(f"Listening on {receiver.url}; Ctrl-C ends it.")
         try:
+            session.show.note(f"Listening on {receiver.url}; Ctrl-C ends it.")
             for got in receiver.events(secret, count):
                 if session.show.as_json:
                     click.echo(json.dumps(got, ensure_ascii=False))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from writ.contract.document import ContractError, load_mapping, pointer
+from writ.contract.webhooks import as_webhooks
 
 KINDS = (
     "schemas",
@@ -56,6 +57,8 @@ class _Bundler:
             else:
                 result[key] = self.walk(value, self.root, (key,))
         self.add_general(source, result)
+        if "x-events" in result:
+            result["x-webhooks"] = as_webhooks(result.pop("x-events"), self.components)
         result["components"] = {kind: entries for kind, entries in self.components.items() if entries}
         return result
 
@@ -63,10 +66,13 @@ class _Bundler:
         """Add what every operation shares, so that no operation has to repeat it.
 
         `x-general-headers` maps names of headers to their references, for every answer;
-        `x-general-parameters` maps methods to references of parameters, for every operation with that method.
+        `x-general-parameters` maps methods to references of parameters, for every operation with that method,
+        and `x-general-responses` to answers by status, for those of them that have none of that status. An
+        operation with `x-general-parameters: false` takes neither.
         """
         headers = result.pop("x-general-headers", {})
         parameters = result.pop("x-general-parameters", {})
+        responses = result.pop("x-general-responses", {})
         operations = [
             (method, operation)
             for item in result["paths"].values()
@@ -79,8 +85,13 @@ class _Bundler:
         for response in (*inline, *self.components["responses"].values()):
             response["headers"] = {**response.get("headers", {}), **headers}
         for method, operation in operations:
+            if not operation.pop("x-general-parameters", True):
+                continue
             if method in parameters:
                 operation["parameters"] = [*operation.get("parameters", ()), *parameters[method]]
+            if method in responses:
+                found = {**responses[method], **operation["responses"]}
+                operation["responses"] = dict(sorted(found.items()))
 
     def name(self, file: Path) -> str:
         base = self.root.parent

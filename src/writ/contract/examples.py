@@ -34,6 +34,10 @@ def examples(source: Source) -> Iterator[Finding]:
             yield from _examples(
                 source, where, parameter, "application/json", OAS30WriteValidator, wanted=False
             )
+    for name, webhook in source.webhooks().items():
+        for media, content in webhook["requestBody"]["content"].items():
+            where = f"event {name}"
+            yield from _examples(source, where, content, media, OAS30WriteValidator, wanted=True)
     for name, schema in source.schemas().items():
         if "example" in schema:
             content = {"schema": schema, "example": schema["example"]}

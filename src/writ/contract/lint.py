@@ -8,9 +8,10 @@ from typing import Any
 
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
-from writ.contract.emit.source import CONDITIONS, Source, texts
+from writ.contract.emit.source import CAUSES, CONDITIONS, Source, texts
 from writ.contract.examples import error_examples, examples
 from writ.contract.finding import Finding, place_of
+from writ.contract.webhooks import ENVELOPE
 
 RATE_CLASSES = ("read", "write", "upload", "batch", "webhook")
 # What an operationId may begin with, by method. A new verb is a decision about the whole surface, made here.
@@ -21,10 +22,11 @@ VERBS = {
     "patch": "update set",
     "delete": "delete remove revoke",
     "post": (
-        "add apply approve attach batch cancel check claim clone commit create deploy detach export generate "
-        "import introspect invite issue lock login logout merge move order pause ping preview promote "
-        "publish purge regenerate register reject release reorder replay request restore resume retry revoke "
-        "rollback rotate run search send start submit test translate unlock upload upsert validate verify"
+        "add apply approve attach batch cancel change check claim clone commit create deploy detach export "
+        "generate import introspect invite issue lock login logout mark merge move order pause ping preview "
+        "promote publish purge refresh regenerate register reject release reorder replay request restore "
+        "resume retry revoke rollback rotate run search send start submit suspend test translate unlock "
+        "upload upsert validate verify"
     ),
 }
 # What a job may do beyond that: updating what runs is an order, not a change of a resource.
@@ -260,6 +262,17 @@ def paging(source: Source) -> Iterator[Finding]:
             yield Finding("paging", place, f"answers no {name}", "answer {data, pagination}")
 
 
+def repeats(source: Source) -> Iterator[Finding]:
+    """What takes an Idempotency-Key asks for credentials: a kept answer belongs to somebody."""
+    default = source.document.get("security", [])
+    for path, method, operation in source.operations():
+        security = operation.get("security", default)
+        if source.takes_key(path, operation) and (not security or {} in security):
+            wrong = "takes an Idempotency-Key but asks for no credentials"
+            remedy = "write x-general-parameters: false, and say why"
+            yield Finding("repeats", place_of(path, method), wrong, remedy)
+
+
 def requirements(source: Source) -> Iterator[Finding]:
     """The ids of requirements are those of the contract's own list."""
     named = {"the whole contract": texts(source.document.get("x-requirements"))}
@@ -272,10 +285,39 @@ def requirements(source: Source) -> Iterator[Finding]:
                 yield Finding("requirements", place, f"{identifier} is unknown", remedy)
 
 
+def events(source: Source) -> Iterator[Finding]:
+    """An event that something causes is described, and one that is described is caused by something."""
+    general: dict[str, str] = source.document.get("x-general-emits") or {}
+    described, caused = source.webhooks(), set(general)
+    for name, cause in general.items():
+        if cause not in CAUSES:
+            wrong = f"{name}: {cause!r} is no cause"
+            yield Finding("events", "x-general-emits", wrong, f"write one of {', '.join(CAUSES)}")
+        if name not in described:
+            yield Finding("events", "x-general-emits", f"{name} is described nowhere", _DESCRIBE)
+    for path, method, operation in source.operations():
+        for name in operation["x-emits"]:
+            caused.add(name)
+            if name not in described:
+                yield Finding("events", place_of(path, method), f"{name} is described nowhere", _DESCRIBE)
+            elif name in general and operation.get("x-job"):
+                wrong = f"{name} is said twice"
+                yield Finding("events", place_of(path, method), wrong, "remove it: it is general")
+    for name in described:
+        if not _DOTTED.fullmatch(name):
+            yield Finding("events", f"event {name}", "is malformed", "write <noun>.<what happened>")
+        if name not in caused:
+            remedy = "name it in x-emits of an operation, or in x-general-emits, or remove it"
+            yield Finding("events", f"event {name}", "is caused by nothing", remedy)
+
+
+_DESCRIBE = "describe it in contracts/events/types.yaml, or correct it"
+
+
 def unused(source: Source) -> Iterator[Finding]:
     """What is defined is used by something that a client can reach."""
-    reached: set[str] = set()
-    waiting: list[Any] = [source.document["paths"]]
+    reached: set[str] = {f"#/components/schemas/{ENVELOPE}"} if source.webhooks() else set()
+    waiting: list[Any] = [source.document["paths"], source.webhooks()]
     while waiting:
         node = waiting.pop()
         if isinstance(node, dict):
@@ -305,7 +347,9 @@ RULES: tuple[Rule, ...] = (
     jobs,
     closed_bodies,
     paging,
+    repeats,
     requirements,
+    events,
     unused,
 )
 

@@ -31,17 +31,22 @@ REQUIRED_FIELDS = (
 class Operation:
     """One operation: its place, its handler, and everything that is checked for it.
 
-    `once` says that it takes an Idempotency-Key.
+    `endpoint` is its method and its path as the contract writes it, such as `GET /sites/{id}`. `once` says
+    that it takes an Idempotency-Key, `surface` to which of the contract's x-surfaces it belongs,
+    `errors_oauth` that OAuth clients read its refusals.
     """
 
     id: str
     method: str
     path: str
+    endpoint: str
     handler: Callable[..., Any]
     scopes: frozenset[str]
     rate_class: str
+    surface: str
     needs_credential: bool
     errors_lower: bool
+    errors_oauth: bool
     once: bool
     path_rules: tuple[ParameterRule, ...]
     query_rules: dict[str, ParameterRule]
@@ -133,11 +138,14 @@ def _compile(
         id=raw["operationId"],
         method=method.upper(),
         path=base_path + path,
+        endpoint=place,
         handler=handler,
         scopes=frozenset(raw["x-scopes"]),
         rate_class=raw["x-rate-class"],
+        surface=surface_of(document, path),
         needs_credential=bool(security) and {} not in security,
         errors_lower=case == "lower",
+        errors_oauth=raw.get("x-error-shape") == "oauth",
         once=any(r.place == "header" and r.name == "idempotency-key" for r in rules),
         path_rules=tuple(by_name[n] for n in names),
         query_rules={r.name: r for r in rules if r.place == "query"},
@@ -147,6 +155,12 @@ def _compile(
         answers=answers,
         raw=raw,
     )
+
+
+def surface_of(document: dict[str, Any], path: str) -> str:
+    """The surface of a path, which decides its limits: that of the longest prefix in x-surfaces."""
+    found = [entry for entry in document.get("x-surfaces", ()) if path.startswith(entry["prefix"])]
+    return str(max(found, key=lambda entry: len(entry["prefix"]))["surface"]) if found else ""
 
 
 def _answer(book: SchemaBook, response: dict[str, Any]) -> AnswerRule:

@@ -1,4 +1,4 @@
-"""The table of events."""
+"""The tables of events, and of what people are notified of."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Event(Base):
     __table_args__ = (
         Index("ix_events_organization_id_position", "organization_id", "position"),
         Index("ix_events_organization_id_type_position", "organization_id", "type", "position"),
+        Index("ix_events_project_id_position", "project_id", "position"),
         Index(
             "ix_events_without_position",
             "sequence",
@@ -47,3 +48,47 @@ class Event(Base):
     changes: Mapped[dict[str, Any] | None] = mapped_column(Json)
     subscription_id: Mapped[UUID | None] = mapped_column()
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+
+
+class EventLog(Base):
+    """Where the log stands: one row, which outlives the events.
+
+    `last_position` is the last one that was given out, `purged_position` the last one that was removed.
+    """
+
+    __tablename__ = "event_log"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    last_position: Mapped[int] = mapped_column(BigInteger)
+    purged_position: Mapped[int] = mapped_column(BigInteger)
+
+
+class Notification(Base):
+    """What a person is to know. Without `user_id` it is for the administrators of the organization.
+
+    One for all of them counts as read when the first of them has read it.
+    """
+
+    __tablename__ = "notifications"
+    __table_args__ = (
+        Index("ix_notifications_organization_id_created_at_id", "organization_id", "created_at", "id"),
+        Index(
+            "ix_notifications_unread",
+            "organization_id",
+            "created_at",
+            "id",
+            sqlite_where=text("read_at IS NULL"),
+            postgresql_where=text("read_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    user_id: Mapped[UUID | None] = mapped_column()
+    project_id: Mapped[UUID | None] = mapped_column()
+    kind: Mapped[str] = mapped_column(String(60))
+    title: Mapped[str] = mapped_column(String(200))
+    message: Mapped[str] = mapped_column(String(2000))
+    link: Mapped[str | None] = mapped_column(String(2048))
+    created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+    read_at: Mapped[datetime | None] = mapped_column()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 from uuid import UUID
 
@@ -11,11 +11,24 @@ from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
 from writ_contract.events import ALL_EVENTS
 
+from writ.events.checking import Check
+from writ.events.envelope import envelope
 from writ.events.models import Event
 from writ.store.base import new_id, now
 
 _EVENTS = cast(Table, Event.__table__)
 _INSERT = insert(_EVENTS)
+
+
+class _Checking:
+    """The check of this process, if it has one."""
+
+    check: Check | None = None
+
+
+def check_events(check: Check | None) -> None:
+    """Hold every event that this process publishes against the contract from now on, or none."""
+    _Checking.check = check
 
 
 def publish(
@@ -32,29 +45,39 @@ def publish(
     """Write an event and return its id; nobody hears of it before the session's commit.
 
     `subject` names what it is about, such as `environment:<id>`; `data` is the resource as its GET shows it;
-    `project_id` is the site that it belongs to, if any.
+    `changes` is what `differences` gives; `project_id` is the site that it belongs to, if any.
 
-    Raises KeyError for a type that the contract does not name.
+    Raises KeyError for a type that the contract does not name, WrongEvent where events are checked.
     """
     if event_type not in ALL_EVENTS:
         raise KeyError(event_type)
-    event_id = new_id()
+    values = {
+        "id": new_id(),
+        "type": event_type,
+        "organization_id": organization_id,
+        "project_id": project_id,
+        "subject": subject,
+        "data": _plain(data),
+        "changes": None if changes is None else _plain(changes),
+        "created_at": now(),
+    }
+    if _Checking.check is not None:
+        _Checking.check(event_type, _plain(envelope(**values)))
     session.flush()
-    session.connection().execute(
-        _INSERT,
-        {
-            "id": event_id,
-            "type": event_type,
-            "organization_id": organization_id,
-            "project_id": project_id,
-            "subject": subject,
-            "data": _plain(data),
-            "changes": None if changes is None else _plain(changes),
-            "subscription_id": subscription_id,
-            "created_at": now(),
-        },
-    )
-    return event_id
+    session.connection().execute(_INSERT, {**values, "subscription_id": subscription_id})
+    written: UUID = values["id"]
+    return written
+
+
+def differences(
+    before: Mapping[str, Any], after: Mapping[str, Any], *, but: Collection[str] = ()
+) -> dict[str, dict[str, Any]]:
+    """What changed, by the name of the field: what it was before and what it is after."""
+    return {
+        name: {"before": before.get(name), "after": after.get(name)}
+        for name in dict.fromkeys((*before, *after))
+        if name not in but and before.get(name) != after.get(name)
+    }
 
 
 def _plain(value: Mapping[str, Any]) -> Any:

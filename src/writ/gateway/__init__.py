@@ -5,6 +5,7 @@
 | the operation is found, the request gets its id | front.py, contract/routing.py | 404, 405 |
 | the body is read, bounded | reading.py | 413 |
 | authenticate: whose credential is this? | authenticate.py | 401, 403 |
+| signature: is it what the caller signed? | signature.py, digest.py | 401, 503 |
 | limits: how much may this caller do? | limit.py, services.Limiter | 429 |
 | authorize: the operation's scopes | authorize.py | 403 |
 | negotiate: media types of answer and body | negotiate.py | 406, 415 |
@@ -28,9 +29,17 @@ from writ.gateway.authorize import authorize
 from writ.gateway.call import Call
 from writ.gateway.limit import limit
 from writ.gateway.negotiate import negotiate
+from writ.gateway.signature import verify_signature, verify_streamed_body
 from writ.gateway.validate import validate_body, validate_parameters
 
 Step = Callable[[Call], None]
 
-BEFORE_BODY: tuple[Step, ...] = (authenticate, limit, authorize, negotiate, validate_parameters)
-AFTER_BODY: tuple[Step, ...] = (validate_body,)
+BEFORE_BODY: tuple[Step, ...] = (
+    authenticate,
+    verify_signature,
+    limit,
+    authorize,
+    negotiate,
+    validate_parameters,
+)
+AFTER_BODY: tuple[Step, ...] = (verify_streamed_body, validate_body)

@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who calls. `kind` is the kind of credential: session or key; `session_id` or `key_id` says which one.
+    """Who calls. `kind` is the kind of credential: session or key, of which `session_id` or `key_id` says
+    which one; token, by which an application acts for a user; application, by which it acts for itself.
 
-    Of a key, id, email and role are those of the user who made it; `scopes` is what the credential may do.
+    Of a key, id, email and role are those of the user who made it; of an application, id is that of the user
+    who registered it, and its role is `application`. `scopes` is what the credential may do.
     `projects` are the sites that it is confined to, None when to none. `tier` and `rate_limits` (by the names
     that keys have: read_per_minute, write_per_minute, per_hour, burst) decide how much it may do.
+    `forbidden` are the endpoints ("METHOD /path") that it may not call whatever its scopes are, `must_sign`
+    says that its requests have to be signed.
     """
 
     id: UUID
@@ -39,6 +43,8 @@ class Actor:
     projects: frozenset[UUID] | None = None
     tier: str = "standard"
     rate_limits: Mapping[str, int] = field(default_factory=dict)
+    forbidden: frozenset[str] = frozenset()
+    must_sign: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,8 @@ class Answer:
 class Call:
     """One request on its way: filled by the steps of the gateway, read by the handler.
 
-    `trace` is what is recorded of it, whatever becomes of it.
+    `trace` is what is recorded of it, whatever becomes of it. `signed_digest` is the Content-Digest that its
+    signature vouches for, with which a body that is streamed has to be compared.
     `path`, `query` and `header_values` hold converted values with defaults filled in, `body` the parsed and
     validated body (a `Spooled` where the contract asks for a binary body). `session` is the unit of work,
     opened when first used and committed once by the dispatcher; `read` is a connection for selects that only
@@ -92,6 +99,7 @@ class Call:
         "request_id",
         "scope",
         "services",
+        "signed_digest",
         "trace",
     )
 
@@ -114,6 +122,7 @@ class Call:
         self.actor: Actor | None = None
         self.has_body = False
         self.media: MediaRule | None = None
+        self.signed_digest: str | None = None
         self.header_values: dict[str, Any] = {}
         self._session: Session | None = None
         self._reader: Connection | None = None

@@ -68,13 +68,15 @@ def _carry_out(call: Call, recorder: Recorder, once: Once | None = None) -> Repl
             raise
         refusal = as_refusal(error, call.request_id)
         call.close()
-        reply = render_refusal(refusal, call.request_id, call.operation.errors_lower)
-        once.keep_refusal(call, refusal, reply)
-        return reply
+        reply = render_refusal(
+            refusal, call.request_id, call.operation.errors_lower, call.operation.errors_oauth
+        )
+        return once.keep_refusal(call, refusal, reply) or reply
     # Rendered first: an answer that cannot be sent must not leave its effect behind.
     reply = render(answer, call.request_id)
-    if once is not None:
-        once.keep(call, reply)
+    if once is not None and (earlier := once.keep(call, reply)) is not None:
+        call.close()
+        return earlier
     if call.writes:
         recorder.record_written(call, reply)
         call.commit()

@@ -16,6 +16,7 @@ from writ.contract.errors import Refusal
 from writ.contract.operation import ContractFault, Operation, compile_operations
 from writ.contract.routing import Endpoint, Router
 from writ.gateway import dispatch
+from writ.gateway.aliases import aliased_path
 from writ.gateway.call import Call
 from writ.gateway.reading import (
     ClientGone,
@@ -85,9 +86,16 @@ class Gateway(SpecMiddleware):  # type: ignore[misc]
         trace = Trace(scope)
         path = trace.path
         found = self.router.find(path)
+        aliased = None if found is not None else aliased_path(path, self.base_path)
+        if aliased is not None:
+            found = self.router.find(aliased)
         status = CLIENT_GONE
         try:
-            if found is None and not (path.startswith(self.base_path + "/") or path == self.base_path):
+            if (
+                found is None
+                and aliased is None
+                and not (path.startswith(self.base_path + "/") or path == self.base_path)
+            ):
                 status, trace.request_id = await self._outside(scope, receive, send, trace.request_id)
                 return
             try:
@@ -159,8 +167,10 @@ class Gateway(SpecMiddleware):  # type: ignore[misc]
 
     def _refuse(self, trace: Trace, error: Exception) -> Reply:
         refusal = dispatch.as_refusal(error, trace.request_id)
-        lower = trace.operation.errors_lower if trace.operation is not None else self.lower
-        return render_refusal(refusal, trace.request_id, lower)
+        operation = trace.operation
+        if operation is None:
+            return render_refusal(refusal, trace.request_id, self.lower)
+        return render_refusal(refusal, trace.request_id, operation.errors_lower, operation.errors_oauth)
 
     def _as_stranger(self, trace: Trace, reply: Reply) -> Reply:
         try:
@@ -303,7 +313,8 @@ def _carry_and_render(carry: Callable[[Call], Reply], call: Call) -> Reply:
         return carry(call)
     except Exception as error:
         refusal = dispatch.as_refusal(error, call.request_id)
-        return render_refusal(refusal, call.request_id, call.operation.errors_lower)
+        operation = call.operation
+        return render_refusal(refusal, call.request_id, operation.errors_lower, operation.errors_oauth)
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from writ_contract.errors import ERRORS
 
 from writ.contract.errors import FieldError, Refusal
 from writ.contract.operation import Operation
@@ -40,6 +41,9 @@ def render(answer: Answer, request_id: str) -> Reply:
     if answer.status == 204:
         # RFC 9110, section 8.6: such an answer has no content, and no Content-Length either.
         body = b""
+    elif 300 <= answer.status < 400:
+        body = b""
+        headers.append((b"content-length", b"0"))
     elif answer.stream is None:
         body = orjson.dumps(answer.body, option=_JSON)
         headers.append(_JSON_TYPE)
@@ -54,8 +58,11 @@ def render(answer: Answer, request_id: str) -> Reply:
     return Reply(answer.status, headers, body, answer.stream)
 
 
-def render_refusal(refusal: Refusal, request_id: str, lower: bool) -> Reply:
-    """A refusal as bytes: the one error shape of every surface (see docs/error-codes.md)."""
+def render_refusal(refusal: Refusal, request_id: str, lower: bool, oauth: bool = False) -> Reply:
+    """A refusal as bytes: the one error shape of every surface (see docs/error-codes.md).
+
+    With `oauth` its member `error` is the word that RFC 6749, section 5.2, has for it.
+    """
     spec = refusal.spec
     code = refusal.code.lower() if lower else refusal.code
     details: dict[str, Any] = refusal.details
@@ -66,9 +73,40 @@ def render_refusal(refusal: Refusal, request_id: str, lower: bool) -> Reply:
         "errors": [_field(error, lower) for error in refusal.errors],
         "error": {"code": code, "message": refusal.message, "details": details, "request_id": request_id},
     }
+    if oauth:
+        body |= {"error": oauth_error(refusal.code), "error_description": _described(refusal.message)}
     reply = render(Answer(spec.status or 500, body, refusal.headers), request_id)
     reply.code = refusal.code
     return reply
+
+
+_OF_OAUTH = frozenset(
+    (
+        "INVALID_REQUEST",
+        "INVALID_CLIENT",
+        "INVALID_GRANT",
+        "INVALID_SCOPE",
+        "UNAUTHORIZED_CLIENT",
+        "UNSUPPORTED_GRANT_TYPE",
+        "UNSUPPORTED_RESPONSE_TYPE",
+        "UNSUPPORTED_TOKEN_TYPE",
+    )
+)
+_OTHERS = {401: "access_denied", 403: "access_denied", 500: "server_error"}
+
+
+def oauth_error(code: str) -> str:
+    """The word of RFC 6749 (sections 4.1.2.1 and 5.2) for a code of the catalogue."""
+    if code in _OF_OAUTH:
+        return code.lower()
+    if code in ("RATE_LIMITED", "SERVICE_UNAVAILABLE"):
+        return "temporarily_unavailable"
+    return _OTHERS.get(ERRORS[code].status or 500, "invalid_request")
+
+
+def _described(message: str) -> str:
+    # The characters that RFC 6749 allows in error_description.
+    return "".join(c if " " <= c <= "~" and c not in '"\\' else "'" for c in message)
 
 
 def _field(error: FieldError, lower: bool) -> dict[str, str]:

@@ -9,6 +9,7 @@ from redis import Redis
 
 from writ.contract.errors import Refusal
 from writ.gateway.call import Actor, Call
+from writ.gateway.limits.limiter import Quota
 from writ.gateway.reply import Reply
 from writ.gateway.trace import Trace
 from writ.settings import Settings
@@ -27,6 +28,21 @@ class Authenticator(Protocol):
             Refusal: there is a credential and it is not good, or its origin is foreign.
         """
         ...
+
+    def signing(self, call: Call, actor: Actor) -> Signing | None:
+        """What a request of this caller is signed with; None for a credential without a secret."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What requests are signed with: the id of the key, the names that a signature may call it by (keyid),
+    and the secrets that are good now, newest first.
+    """
+
+    key: str
+    names: frozenset[str]
+    secrets: tuple[bytes, ...]
 
 
 class Limiter(Protocol):
@@ -48,6 +64,14 @@ class Limiter(Protocol):
         """
         ...
 
+    def quotas_of(self, actor: Actor) -> list[Quota]:
+        """Every limit that the caller's requests meet, and how much of it is used; counts nothing.
+
+        Raises:
+            Refusal: SERVICE_UNAVAILABLE, when it cannot be known now.
+        """
+        ...
+
 
 class Once(Protocol):
     """What has been answered to this Idempotency-Key before?"""
@@ -60,12 +84,18 @@ class Once(Protocol):
         """
         ...
 
-    def keep(self, call: Call, reply: Reply) -> None:
-        """Write the answer in the call's unit of work, which is committed next."""
+    def keep(self, call: Call, reply: Reply) -> Reply | None:
+        """Write the answer in the call's unit of work, which is committed next.
+
+        Returns the answer that was given before when there is one after all: then nothing may be committed.
+        """
         ...
 
-    def keep_refusal(self, call: Call, refusal: Refusal, reply: Reply) -> None:
-        """Write the handler's refusal in a unit of work of its own, if it is one that is kept."""
+    def keep_refusal(self, call: Call, refusal: Refusal, reply: Reply) -> Reply | None:
+        """Write the handler's refusal in a unit of work of its own, if it is one that is kept.
+
+        Returns the answer that was given before when there is one after all.
+        """
         ...
 
     def end(self, call: Call) -> None:

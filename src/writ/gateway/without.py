@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from writ.contract.errors import Refusal
-from writ.gateway.call import Call
+from writ.gateway.call import Actor, Call
+from writ.gateway.limits.limiter import Quota
 from writ.gateway.reply import Reply
 from writ.gateway.trace import Trace
 
@@ -17,6 +18,10 @@ class NoLimits:
     def admit_stranger(self, trace: Trace) -> None:
         """Admit it."""
 
+    def quotas_of(self, actor: Actor) -> list[Quota]:
+        """There are none."""
+        return []
+
 
 class NothingKept:
     """Meets `services.Once`; every request is carried out."""
@@ -25,11 +30,13 @@ class NothingKept:
         """Carry it out."""
         return None
 
-    def keep(self, call: Call, reply: Reply) -> None:
+    def keep(self, call: Call, reply: Reply) -> Reply | None:
         """Forget it."""
+        return None
 
-    def keep_refusal(self, call: Call, refusal: Refusal, reply: Reply) -> None:
+    def keep_refusal(self, call: Call, refusal: Refusal, reply: Reply) -> Reply | None:
         """Forget it."""
+        return None
 
     def end(self, call: Call) -> None:
         """Nothing was begun."""

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from writ.contract.errors import Refusal
+from writ.gateway.sight import Sight
 from writ.hosting.find import find_active_environment, find_backup, require_failed
 from writ.hosting.models import Backup, Environment
 from writ.hosting.orders import Orders
@@ -39,7 +40,7 @@ def create_backup(orders: Orders, environment_id: UUID, body: dict[str, Any]) ->
     Raises:
         Refusal: as `find_active_environment`.
     """
-    environment = find_active_environment(orders.session, environment_id)
+    environment = find_active_environment(orders.session, orders.sight, environment_id)
     backup = add_backup(orders.session, environment_id, body["backup_scope"], "requested")
     return _place_creation(orders, environment, backup)
 
@@ -50,8 +51,8 @@ def create_backup_again(orders: Orders, environment_id: UUID, backup_id: UUID) -
     Raises:
         Refusal: BACKUP_NOT_FOUND, JOB_NOT_RETRYABLE, and as `find_active_environment`.
     """
-    environment = find_active_environment(orders.session, environment_id)
-    backup = find_backup(orders.session, backup_id)
+    environment = find_active_environment(orders.session, orders.sight, environment_id)
+    backup = find_backup(orders.session, orders.sight, backup_id)
     require_failed("backup", backup.status)
     backup.status = "creating"
     return _place_creation(orders, environment, backup)
@@ -75,8 +76,8 @@ def restore_environment(orders: Orders, environment_id: UUID, body: dict[str, An
         Refusal: BACKUP_NOT_FOUND, BACKUP_ENVIRONMENT_MISMATCH, BACKUP_NOT_AVAILABLE, and as
             `find_active_environment`.
     """
-    environment = find_active_environment(orders.session, environment_id)
-    backup = find_backup(orders.session, UUID(body["backup_id"]))
+    environment = find_active_environment(orders.session, orders.sight, environment_id)
+    backup = find_backup(orders.session, orders.sight, UUID(body["backup_id"]))
     if backup.environment_id != environment_id:
         raise Refusal("BACKUP_ENVIRONMENT_MISMATCH", field="/body/backup_id")
     if backup.status != "available":
@@ -101,7 +102,7 @@ def delete_backup(orders: Orders, backup_id: UUID) -> UUID:
     Raises:
         Refusal: BACKUP_NOT_FOUND; BACKUP_IN_USE while a job makes, restores or deletes it.
     """
-    backup = find_backup(orders.session, backup_id)
+    backup = find_backup(orders.session, orders.sight, backup_id)
     in_use = select(Job.id).where(
         Job.environment_id == backup.environment_id,
         Job.status.in_((QUEUED, RUNNING)),
@@ -122,14 +123,14 @@ def delete_backup(orders: Orders, backup_id: UUID) -> UUID:
 
 
 def open_backup(
-    connection: Connection, files: FileStore, backup_id: UUID
+    connection: Connection, sight: Sight, files: FileStore, backup_id: UUID
 ) -> tuple[Iterator[bytes], dict[str, Any]]:
     """The bytes of a backup's archive, and its row.
 
     Raises:
         Refusal: BACKUP_NOT_FOUND, BACKUP_NOT_AVAILABLE.
     """
-    row = get_backup(connection, backup_id)
+    row = get_backup(connection, sight, backup_id)
     if row["status"] != "available":
         raise _not_available(row["status"])
     if not files.path(KIND_OF_FILE, backup_id).is_file():

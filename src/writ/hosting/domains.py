@@ -24,7 +24,7 @@ def create_domain(orders: Orders, environment_id: UUID, body: dict[str, Any]) ->
         Refusal: HOSTNAME_TAKEN, and as `find_active_environment`.
     """
     session = orders.session
-    environment = find_active_environment(session, environment_id)
+    environment = find_active_environment(session, orders.sight, environment_id)
     hostname: str = body["hostname"]
     if hostname.endswith(".localhost"):
         # These are given out by Writ itself, also to environments that are yet to come.
@@ -61,8 +61,8 @@ def create_domain_again(orders: Orders, environment_id: UUID, domain_id: UUID) -
     Raises:
         Refusal: DOMAIN_NOT_FOUND, DOMAIN_DELETING, JOB_NOT_RETRYABLE, and as `find_active_environment`.
     """
-    environment = find_active_environment(orders.session, environment_id)
-    domain = find_domain(orders.session, domain_id)
+    environment = find_active_environment(orders.session, orders.sight, environment_id)
+    domain = find_domain(orders.session, orders.sight, domain_id)
     if domain.status == "deleting":
         raise Refusal("DOMAIN_DELETING")
     require_failed("domain", domain.status)
@@ -77,7 +77,7 @@ def delete_domain(orders: Orders, domain_id: UUID) -> UUID:
     Raises:
         Refusal: DOMAIN_NOT_FOUND, DOMAIN_DELETING.
     """
-    domain = find_domain(orders.session, domain_id)
+    domain = find_domain(orders.session, orders.sight, domain_id)
     if domain.status == "deleting":
         raise Refusal("DOMAIN_DELETING", f"{domain.hostname} is being removed already.")
     was, domain.status = domain.status, "deleting"

@@ -67,12 +67,12 @@ def create_environment(orders: Orders, site_id: UUID, body: dict[str, Any]) -> U
             and what a source that takes no orders says.
     """
     session = orders.session
-    site = find_active_site(session, site_id)
+    site = find_active_site(session, orders.sight, site_id)
     source_id = body.get("source_environment_id")
     preset = orders_preset(body) if source_id is not None else None
     body = {**body, "promotion_preset": preset}
     if source_id is not None:
-        source = find_active_environment(session, UUID(source_id))
+        source = find_active_environment(session, orders.sight, UUID(source_id))
         if source.site_id != site_id:
             raise Refusal("SOURCE_OTHER_SITE", field="/body/source_environment_id")
         body["source_environment_id"] = source.id
@@ -91,7 +91,7 @@ def create_environment_again(orders: Orders, environment_id: UUID) -> UUID:
     Raises:
         Refusal: ENVIRONMENT_NOT_FOUND, ENVIRONMENT_DELETING, JOB_NOT_RETRYABLE.
     """
-    environment = find_environment(orders.session, environment_id)
+    environment = find_environment(orders.session, orders.sight, environment_id)
     if environment.status == "deleting":
         raise Refusal("ENVIRONMENT_DELETING")
     if environment.current_release_id is not None:
@@ -119,7 +119,7 @@ def delete_environment(orders: Orders, environment_id: UUID) -> UUID:
     Raises:
         Refusal: ENVIRONMENT_NOT_FOUND, ENVIRONMENT_DELETING.
     """
-    environment = find_environment(orders.session, environment_id)
+    environment = find_environment(orders.session, orders.sight, environment_id)
     if environment.status == "deleting":
         raise Refusal("ENVIRONMENT_DELETING", f"The environment {environment.slug} is being deleted already.")
     was, environment.status = environment.status, "deleting"
@@ -133,7 +133,9 @@ def check_drift(orders: Orders, environment_id: UUID) -> UUID:
         Refusal: as `find_released_environment`.
     """
     return place_on(
-        orders, "environment.drift_check", find_released_environment(orders.session, environment_id)
+        orders,
+        "environment.drift_check",
+        find_released_environment(orders.session, orders.sight, environment_id),
     )
 
 
@@ -143,7 +145,7 @@ def update_environment(orders: Orders, environment_id: UUID, body: dict[str, Any
     Raises:
         Refusal: as `find_released_environment`.
     """
-    environment = find_released_environment(orders.session, environment_id)
+    environment = find_released_environment(orders.session, orders.sight, environment_id)
     return place_on(orders, "environment.update", environment, {"scope": body["scope"]})
 
 
@@ -153,7 +155,7 @@ def set_cache(orders: Orders, environment_id: UUID, body: dict[str, Any]) -> UUI
     Raises:
         Refusal: as `find_active_environment`.
     """
-    environment = find_active_environment(orders.session, environment_id)
+    environment = find_active_environment(orders.session, orders.sight, environment_id)
     return place_on(orders, "environment.cache", environment, dict(body))
 
 
@@ -164,7 +166,9 @@ def purge_cache(orders: Orders, environment_id: UUID) -> UUID:
         Refusal: as `find_active_environment`.
     """
     return place_on(
-        orders, "environment.cache_purge", find_active_environment(orders.session, environment_id)
+        orders,
+        "environment.cache_purge",
+        find_active_environment(orders.session, orders.sight, environment_id),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from writ.gateway.call import Answer, Call, accepted, ok
+from writ.gateway.sight import sight_of
 from writ.hosting import (
     backups,
     domains,
@@ -18,7 +19,7 @@ from writ.hosting.orders import orders_of
 
 def list_sites(call: Call) -> Answer:
     """A page of sites."""
-    return ok(reading.list_sites(call.read, call.query))
+    return ok(reading.list_sites(call.read, sight_of(call), call.query))
 
 
 def create_site(call: Call) -> Answer:
@@ -28,7 +29,7 @@ def create_site(call: Call) -> Answer:
 
 def get_site(call: Call) -> Answer:
     """One site."""
-    return ok(reading.get_site(call.read, call.path["id"]))
+    return ok(reading.get_site(call.read, sight_of(call), call.path["id"]))
 
 
 def delete_site(call: Call) -> Answer:
@@ -44,7 +45,7 @@ def import_site(call: Call) -> Answer:
 def list_site_environments(call: Call) -> Answer:
     """A page of a site's environments."""
     settings = call.services.settings
-    return ok(reading.list_environments(call.read, call.path["id"], call.query, settings))
+    return ok(reading.list_environments(call.read, sight_of(call), call.path["id"], call.query, settings))
 
 
 def create_environment(call: Call) -> Answer:
@@ -54,7 +55,7 @@ def create_environment(call: Call) -> Answer:
 
 def get_environment(call: Call) -> Answer:
     """One environment."""
-    return ok(reading.get_environment(call.read, call.path["id"], call.services.settings))
+    return ok(reading.get_environment(call.read, sight_of(call), call.path["id"], call.services.settings))
 
 
 def delete_environment(call: Call) -> Answer:
@@ -94,7 +95,7 @@ def rollback_environment(call: Call) -> Answer:
 
 def list_releases(call: Call) -> Answer:
     """A page of releases."""
-    return ok(reading.list_releases(call.read, call.path["id"], call.query))
+    return ok(reading.list_releases(call.read, sight_of(call), call.path["id"], call.query))
 
 
 def set_cache(call: Call) -> Answer:
@@ -109,7 +110,7 @@ def purge_cache(call: Call) -> Answer:
 
 def create_magic_login(call: Call) -> Answer:
     """A one-time login, made now."""
-    return ok(magic_login.create_magic_login(call.read, call.services, call.path["id"]))
+    return ok(magic_login.create_magic_login(call.read, sight_of(call), call.services, call.path["id"]))
 
 
 def create_backup(call: Call) -> Answer:
@@ -119,17 +120,17 @@ def create_backup(call: Call) -> Answer:
 
 def list_backups(call: Call) -> Answer:
     """A page of backups."""
-    return ok(reading.list_backups(call.read, call.path["id"], call.query))
+    return ok(reading.list_backups(call.read, sight_of(call), call.path["id"], call.query))
 
 
 def get_backup(call: Call) -> Answer:
     """One backup."""
-    return ok(reading.get_backup(call.read, call.path["id"]))
+    return ok(reading.get_backup(call.read, sight_of(call), call.path["id"]))
 
 
 def download_backup(call: Call) -> Answer:
     """The archive of a backup."""
-    stream, row = backups.open_backup(call.read, call.services.files, call.path["id"])
+    stream, row = backups.open_backup(call.read, sight_of(call), call.services.files, call.path["id"])
     headers = {
         "Content-Disposition": f'attachment; filename="backup-{row["id"]}.tar.gz"',
         "Content-Length": str(row["size_bytes"]),
@@ -144,7 +145,7 @@ def delete_backup(call: Call) -> Answer:
 
 def list_domains(call: Call) -> Answer:
     """A page of domains."""
-    return ok(reading.list_domains(call.read, call.path["id"], call.query))
+    return ok(reading.list_domains(call.read, sight_of(call), call.path["id"], call.query))
 
 
 def create_domain(call: Call) -> Answer:
@@ -159,12 +160,11 @@ def delete_domain(call: Call) -> Answer:
 
 def create_upload(call: Call) -> Answer:
     """Keep an archive."""
-    by = call.actor.id if call.actor is not None else None
-    services = call.services
-    kept = uploads.keep_upload(call.session, services.files, services.settings, call.body, by)
+    by, services = call.actor.id if call.actor is not None else None, call.services
+    kept = uploads.keep_upload(call.session, sight_of(call), services.files, services.settings, call.body, by)
     return Answer(201, kept)
 
 
 def get_metrics(call: Call) -> Answer:
     """Counters at this moment."""
-    return ok(reading.read_metrics(call.read))
+    return ok(reading.read_metrics(call.read, sight_of(call)))

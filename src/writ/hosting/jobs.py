@@ -8,13 +8,33 @@ from uuid import UUID
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
+from writ_contract.events import (
+    BACKUP_DELETED,
+    DOMAIN_ADDED,
+    DOMAIN_REMOVED,
+    ENVIRONMENT_CACHE_CHANGED,
+    ENVIRONMENT_CACHE_PURGED,
+    ENVIRONMENT_CREATED,
+    ENVIRONMENT_DEPLOYED,
+    ENVIRONMENT_DRIFT_CHECKED,
+    ENVIRONMENT_DRIFTED,
+    ENVIRONMENT_PROMOTED,
+    ENVIRONMENT_RESTORED,
+    ENVIRONMENT_ROLLED_BACK,
+    ENVIRONMENT_UPDATED,
+    SITE_CREATED,
+    SITE_DELETED,
+    SITE_IMPORTED,
+)
 
 from writ.hosting import backups, domains, environments, releases, sites
 from writ.hosting.models import Backup, Domain, Environment, Release, Site
 from writ.hosting.orders import Orders, orders_again
 from writ.hosting.steps import backing_up, building, copying, keeping, serving
+from writ.hosting.telling import look, tell
 from writ.jobs.kinds import Effect, JobView, Kind, Step, register
 from writ.jobs.models import Job
+from writ.store.base import now
 
 BUILT = (
     Step("check", building.check),
@@ -25,7 +45,7 @@ BUILT = (
 
 
 def _reorder(rule: Callable[[Orders, Job], UUID]) -> Callable[[Session, Job], UUID]:
-    return lambda session, job: rule(orders_again(session, job.id, job.created_by), job)
+    return lambda session, job: rule(orders_again(session, job), job)
 
 
 def _environment(job: Job) -> UUID:
@@ -106,6 +126,38 @@ def _domain_key(job: JobView) -> UUID:
     return UUID(job.parameters["domain_id"])
 
 
+def _told(effect: Effect, event_type: str, key: Key) -> Effect:
+    """The effect, and an event about the row that it is on."""
+
+    def both(session: Session, job: JobView) -> None:
+        effect(session, job)
+        tell(session, event_type, key(job))
+
+    return both
+
+
+def _told_first(effect: Effect, event_type: str, key: Key) -> Effect:
+    """An event about the row that the effect removes, and the effect."""
+
+    def both(session: Session, job: JobView) -> None:
+        tell(session, event_type, key(job))
+        effect(session, job)
+
+    return both
+
+
+def _told_changes(effect: Effect, *event_types: str) -> Effect:
+    """The effect, and events about the environment with what it changed."""
+
+    def both(session: Session, job: JobView) -> None:
+        before = look(session, "environment", job.environment_id)
+        effect(session, job)
+        for event_type in event_types:
+            tell(session, event_type, job.environment_id, before)
+
+    return both
+
+
 def _served(session: Session, job: JobView) -> None:
     """The release that the job made (or went back to) is good, and the environment's current one."""
     release_id = UUID(str(job.parameters.get("release_id") or job.id))
@@ -143,9 +195,31 @@ def _stillborn(session: Session, job: JobView) -> None:
 def _imported(session: Session, job: JobView) -> None:
     environment = session.get(Environment, job.environment_id)
     # Failed: an earlier import or the creation came to nothing, and this one made it live.
-    if environment is not None and environment.status in ("creating", "failed"):
+    made = environment is not None and environment.status in ("creating", "failed")
+    if environment is not None and made:
         environment.status = "active"
     _served(session, job)
+    if made:
+        tell(session, ENVIRONMENT_CREATED, job.environment_id)
+    tell(session, SITE_IMPORTED, job.site_id)
+
+
+def _compared(session: Session, job: JobView) -> None:
+    """The verdict of a comparison is written down."""
+    before = look(session, "environment", job.environment_id)
+    environment = session.get(Environment, job.environment_id)
+    if environment is None:
+        return
+    drifted = any((job.result or {}).get(kind) for kind in ("added", "changed", "deleted"))
+    environment.drift_status = "drifted" if drifted else "clean"
+    environment.drift_checked_at = now()
+    tell(session, ENVIRONMENT_DRIFT_CHECKED, environment.id, before)
+    if drifted:
+        tell(session, ENVIRONMENT_DRIFTED, environment.id, before)
+
+
+def _purged(session: Session, job: JobView) -> None:
+    tell(session, ENVIRONMENT_CACHE_PURGED, job.environment_id)
 
 
 def _cache_switched(session: Session, job: JobView) -> None:
@@ -181,14 +255,14 @@ KINDS = (
     Kind(
         "site.create",
         (Step("reach_node", keeping.reach_site_node),),
-        on_success=_made(Site, _site_key, "active"),
+        on_success=_told(_made(Site, _site_key, "active"), SITE_CREATED, _site_key),
         on_failure=_made(Site, _site_key, "failed"),
         reorder=_reorder(lambda orders, job: sites.create_site_again(orders, _site(job))),
     ),
     Kind(
         "site.delete",
         (Step("take_down", keeping.take_down), Step("forget", keeping.forget)),
-        on_success=_gone(Site, _site_key),
+        on_success=_told_first(_gone(Site, _site_key), SITE_DELETED, _site_key),
         on_failure=_site_not_deleted,
         reorder=_reorder(lambda orders, job: sites.delete_site(orders, _site(job))),
     ),
@@ -222,7 +296,7 @@ KINDS = (
             Step("unpack", building.unpack, building.discard, weight=3),
             *BUILT,
         ),
-        on_success=_served,
+        on_success=_told_changes(_served, ENVIRONMENT_DEPLOYED),
         on_failure=_built_for_nothing,
         reorder=_reorder(
             lambda orders, job: releases.deploy_environment(orders, _environment(job), dict(job.parameters))
@@ -231,7 +305,7 @@ KINDS = (
     Kind(
         "environment.rollback",
         (Step("activate", serving.activate, serving.deactivate), Step("verify", serving.verify)),
-        on_success=_served,
+        on_success=_told_changes(_served, ENVIRONMENT_ROLLED_BACK),
         reorder=_reorder(
             lambda orders, job: releases.rollback_environment(orders, _environment(job), dict(job.parameters))
         ),
@@ -243,7 +317,7 @@ KINDS = (
             Step("build", copying.build_copy("promote"), building.discard, weight=3),
             *BUILT,
         ),
-        on_success=_served,
+        on_success=_told_changes(_served, ENVIRONMENT_PROMOTED),
         on_failure=_built_for_nothing,
         reorder=_reorder(
             lambda orders, job: releases.promote_environment(
@@ -263,7 +337,7 @@ KINDS = (
             Step("build", copying.build_from_backup, building.discard, weight=3),
             *BUILT,
         ),
-        on_success=_served,
+        on_success=_told_changes(_served, ENVIRONMENT_RESTORED),
         on_failure=_built_for_nothing,
         reorder=_reorder(
             lambda orders, job: backups.restore_environment(orders, _environment(job), dict(job.parameters))
@@ -272,7 +346,7 @@ KINDS = (
     Kind(
         "environment.update",
         (Step("update", copying.build_update, building.discard, weight=6), *BUILT),
-        on_success=_served,
+        on_success=_told_changes(_served, ENVIRONMENT_UPDATED),
         on_failure=_built_for_nothing,
         reorder=_reorder(
             lambda orders, job: environments.update_environment(
@@ -283,12 +357,13 @@ KINDS = (
     Kind(
         "environment.drift_check",
         (Step("compare", keeping.compare),),
+        on_success=_compared,
         reorder=_reorder(lambda orders, job: environments.check_drift(orders, _environment(job))),
     ),
     Kind(
         "environment.cache",
         (Step("switch", keeping.switch_cache, keeping.switch_cache_back),),
-        on_success=_cache_switched,
+        on_success=_told_changes(_cache_switched, ENVIRONMENT_CACHE_CHANGED),
         reorder=_reorder(
             lambda orders, job: environments.set_cache(orders, _environment(job), dict(job.parameters))
         ),
@@ -296,6 +371,7 @@ KINDS = (
     Kind(
         "environment.cache_purge",
         (Step("purge", keeping.purge),),
+        on_success=_purged,
         reorder=_reorder(lambda orders, job: environments.purge_cache(orders, _environment(job))),
     ),
     Kind(
@@ -312,14 +388,14 @@ KINDS = (
     Kind(
         "backup.delete",
         (Step("remove", keeping.drop_backup),),
-        on_success=_gone(Backup, _backup_key),
+        on_success=_told_first(_gone(Backup, _backup_key), BACKUP_DELETED, _backup_key),
         on_failure=_not_deleted(Backup, _backup_key),
         reorder=_reorder(lambda orders, job: backups.delete_backup(orders, _backup(job))),
     ),
     Kind(
         "domain.create",
         (Step("serve", keeping.serve_hostname, keeping.stop_hostname),),
-        on_success=_made(Domain, _domain_key, "active"),
+        on_success=_told(_made(Domain, _domain_key, "active"), DOMAIN_ADDED, _domain_key),
         on_failure=_made(Domain, _domain_key, "failed"),
         reorder=_reorder(
             lambda orders, job: domains.create_domain_again(
@@ -330,7 +406,7 @@ KINDS = (
     Kind(
         "domain.delete",
         (Step("withdraw", keeping.stop_hostname),),
-        on_success=_gone(Domain, _domain_key),
+        on_success=_told_first(_gone(Domain, _domain_key), DOMAIN_REMOVED, _domain_key),
         on_failure=_not_deleted(Domain, _domain_key),
         reorder=_reorder(
             lambda orders, job: domains.delete_domain(orders, UUID(job.parameters["domain_id"]))
@@ -345,7 +421,7 @@ KINDS = (
             Step("activate", serving.activate_built, serving.deactivate),
             Step("verify", serving.verify_built),
         ),
-        on_success=_born,
+        on_success=_told(_born, ENVIRONMENT_CREATED, _environment_key),
         on_failure=_stillborn,
         reorder=_reorder(_reordered_creation),
     ),

@@ -5,10 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
-from writ.store.base import Base, new_id, now
+from writ.store.base import DEFAULT_ORGANIZATION_ID, Base, new_id, now
 
 
 class Node(Base):
@@ -28,12 +38,17 @@ class Site(Base):
 
     __tablename__ = "sites"
     __table_args__ = (
-        Index("ix_sites_created_at_id", "created_at", "id"),
-        Index("ix_sites_status_created_at_id", "status", "created_at", "id"),
-        Index("ix_sites_status_slug", "status", "slug"),
+        Index("ix_sites_organization_id_created_at_id", "organization_id", "created_at", "id"),
+        Index("ix_sites_organization_id_slug", "organization_id", "slug"),
+        Index("ix_sites_organization_id_status", "organization_id", "status", "created_at", "id"),
+        Index("ix_sites_organization_id_status_slug", "organization_id", "status", "slug"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    # Its type is said because the other table is known only when everything is imported.
+    organization_id: Mapped[UUID] = mapped_column(
+        Uuid, ForeignKey("organizations.id"), default=DEFAULT_ORGANIZATION_ID
+    )
     name: Mapped[str] = mapped_column(String(200))
     slug: Mapped[str] = mapped_column(String(63), unique=True)
     repository_url: Mapped[str | None] = mapped_column(String(2048))
@@ -134,13 +149,21 @@ class Domain(Base):
 
 
 class Upload(Base):
-    """An archive that a client sent, in the file store under `uploads/<id>`."""
+    """An archive that a client sent, in the file store under `uploads/<id>`.
+
+    `created_by` is the person, `key_id` the key that it was sent with, if it was; a key may be gone by now.
+    """
 
     __tablename__ = "uploads"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    # Its type is said because the other table is known only when everything is imported.
+    organization_id: Mapped[UUID] = mapped_column(
+        Uuid, ForeignKey("organizations.id"), default=DEFAULT_ORGANIZATION_ID
+    )
     media_type: Mapped[str] = mapped_column(String(64))
     sha256: Mapped[str] = mapped_column(String(64))
     size: Mapped[int] = mapped_column(BigInteger)
     created_by: Mapped[UUID | None] = mapped_column()
+    key_id: Mapped[UUID | None] = mapped_column()
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)

@@ -10,16 +10,22 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from writ.gateway.call import Call
+from writ.gateway.sight import Sight, sight_of
+from writ.jobs.models import Job
 from writ.jobs.order import order
 from writ.settings import Settings, get_settings
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """The desk where the rules of hosting place orders; `retry_of` names the job that is ordered again."""
+    """The desk where the rules of hosting place orders; `retry_of` names the job that is ordered again.
+
+    The rules find only what is in `sight`, and its organization is that of the rows and jobs that they make.
+    """
 
     session: Session
     settings: Settings
+    sight: Sight
     created_by: UUID | None = None
     retry_of: UUID | None = None
 
@@ -39,6 +45,7 @@ class Orders:
         return order(
             self.session,
             kind,
+            organization_id=self.sight.organization_id,
             locks=locks,
             parameters=parameters or {},
             site_id=site_id,
@@ -51,9 +58,10 @@ class Orders:
 
 def orders_of(call: Call) -> Orders:
     """The desk of a request."""
-    return Orders(call.session, call.services.settings, call.actor.id if call.actor is not None else None)
+    by = call.actor.id if call.actor is not None else None
+    return Orders(call.session, call.services.settings, sight_of(call), by)
 
 
-def orders_again(session: Session, retry_of: UUID, created_by: UUID | None) -> Orders:
-    """The desk of a retry."""
-    return Orders(session, get_settings(), created_by, retry_of)
+def orders_again(session: Session, job: Job) -> Orders:
+    """The desk of a retry: what the job was ordered with is in its sight, whoever has it done again."""
+    return Orders(session, get_settings(), Sight(job.organization_id), job.created_by, job.id)

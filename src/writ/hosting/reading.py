@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, bindparam, func, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Select, and_, bindparam, func, select, true
+from sqlalchemy.orm import Session
 
 from writ.contract.errors import Refusal
+from writ.gateway.sight import Sight
 from writ.hosting.models import Backup, Domain, Environment, Node, Release, Site
 from writ.jobs.models import QUEUED, RUNNING, Job
 from writ.settings import Settings
@@ -66,11 +68,45 @@ _BACKUP = select(
 )
 _DOMAIN = select(Domain.id, Domain.environment_id, Domain.hostname, Domain.status, Domain.created_at)
 
-_ONE_SITE = Prepared(_SITE.where(Site.id == bindparam("id")))
-_ONE_ENVIRONMENT = Prepared(_ENVIRONMENT.where(Environment.id == bindparam("id")))
-_ONE_BACKUP = Prepared(_BACKUP.where(Backup.id == bindparam("id")))
-_SITE_EXISTS = Prepared(select(Site.id).where(Site.id == bindparam("id")))
-_ENVIRONMENT_EXISTS = Prepared(select(Environment.id).where(Environment.id == bindparam("id")))
+
+class _Lookup(NamedTuple):
+    """One row by its id, if its site is the organization's: the columns shown, and where the site's id is."""
+
+    select: Prepared
+    keys: tuple[str, ...]
+    site_at: int
+    code: str
+    noun: str
+
+
+def _lookup(statement: Select[*tuple[Any, ...]], table: Any, site: Any) -> _Lookup:
+    keys = tuple(statement.selected_columns.keys())
+    if site.key in keys:
+        site_at = keys.index(site.key)
+    else:
+        statement, site_at = statement.add_columns(site), len(keys)
+    of_organization = Site.organization_id == bindparam("organization_id")
+    noun = table.__name__.lower()
+    prepared = Prepared(statement.where(table.id == bindparam("id"), of_organization))
+    return _Lookup(prepared, keys, site_at, f"{noun.upper()}_NOT_FOUND", noun)
+
+
+_ITS_SITE = Site.id == Environment.site_id
+_ONE_SITE = _lookup(_SITE, Site, Site.id)
+_ONE_ENVIRONMENT = _lookup(_ENVIRONMENT.join(Site, _ITS_SITE), Environment, Environment.site_id)
+_ONE_BACKUP = _lookup(
+    _BACKUP.join(Environment, Environment.id == Backup.environment_id).join(Site, _ITS_SITE),
+    Backup,
+    Environment.site_id,
+)
+_SITE_ID = _lookup(select(Site.id), Site, Site.id)
+_ENVIRONMENT_ID = _lookup(select(Environment.site_id).join(Site, _ITS_SITE), Environment, Environment.site_id)
+_SHOWN = {
+    "site": _SITE.where(Site.id == bindparam("id")),
+    "environment": _ENVIRONMENT.where(Environment.id == bindparam("id")),
+    "backup": _BACKUP.where(Backup.id == bindparam("id")),
+    "domain": _DOMAIN.where(Domain.id == bindparam("id")),
+}
 
 
 def _by_creation(table: Any) -> dict[str, Order]:
@@ -89,40 +125,44 @@ _BACKUP_ORDERS = _by_creation(Backup)
 _DOMAIN_ORDERS = _by_creation(Domain)
 
 
-def get_site(connection: Connection, site_id: UUID) -> dict[str, Any]:
+def get_site(connection: Connection, sight: Sight, site_id: UUID) -> dict[str, Any]:
     """The site as the contract shows it.
 
     Raises:
         Refusal: SITE_NOT_FOUND.
     """
-    return _one(connection, _ONE_SITE, site_id, "SITE_NOT_FOUND", "site")
+    return _one(connection, sight, _ONE_SITE, site_id)
 
 
-def list_sites(connection: Connection, query: Mapping[str, Any]) -> dict[str, Any]:
-    """A page of sites."""
+def list_sites(connection: Connection, sight: Sight, query: Mapping[str, Any]) -> dict[str, Any]:
+    """A page of the sites in sight."""
     filters = equals(query, {"status": Site.status, "slug": Site.slug})
-    return read_page(connection, _SITE, _SITE_ORDERS, query, filters).as_json()
+    filters[Site.organization_id] = sight.organization_id
+    sites = sight.sites()
+    among = None if sites is None else (Site.id, sites)
+    return read_page(connection, _SITE, _SITE_ORDERS, query, filters, among).as_json()
 
 
-def get_environment(connection: Connection, environment_id: UUID, settings: Settings) -> dict[str, Any]:
+def get_environment(
+    connection: Connection, sight: Sight, environment_id: UUID, settings: Settings
+) -> dict[str, Any]:
     """The environment as the contract shows it.
 
     Raises:
         Refusal: ENVIRONMENT_NOT_FOUND.
     """
-    row = _one(connection, _ONE_ENVIRONMENT, environment_id, "ENVIRONMENT_NOT_FOUND", "environment")
-    return _with_url(row, settings)
+    return _with_url(_one(connection, sight, _ONE_ENVIRONMENT, environment_id), settings)
 
 
 def list_environments(
-    connection: Connection, site_id: UUID, query: Mapping[str, Any], settings: Settings
+    connection: Connection, sight: Sight, site_id: UUID, query: Mapping[str, Any], settings: Settings
 ) -> dict[str, Any]:
     """A page of a site's environments.
 
     Raises:
         Refusal: SITE_NOT_FOUND.
     """
-    _require(connection, _SITE_EXISTS, site_id, "SITE_NOT_FOUND", "site")
+    _one(connection, sight, _SITE_ID, site_id)
     filters = equals(query, {"type": Environment.type, "status": Environment.status})
     filters[Environment.site_id] = site_id
     page = read_page(connection, _ENVIRONMENT, _ENVIRONMENT_ORDERS, query, filters)
@@ -131,78 +171,104 @@ def list_environments(
     return page.as_json()
 
 
-def list_releases(connection: Connection, environment_id: UUID, query: Mapping[str, Any]) -> dict[str, Any]:
+def list_releases(
+    connection: Connection, sight: Sight, environment_id: UUID, query: Mapping[str, Any]
+) -> dict[str, Any]:
     """A page of an environment's releases.
 
     Raises:
         Refusal: ENVIRONMENT_NOT_FOUND.
     """
-    _require(connection, _ENVIRONMENT_EXISTS, environment_id, "ENVIRONMENT_NOT_FOUND", "environment")
+    _one(connection, sight, _ENVIRONMENT_ID, environment_id)
     filters = {Release.environment_id: environment_id, **equals(query, {"status": Release.status})}
     return read_page(connection, _RELEASE, _RELEASE_ORDERS, query, filters).as_json()
 
 
-def list_backups(connection: Connection, environment_id: UUID, query: Mapping[str, Any]) -> dict[str, Any]:
+def list_backups(
+    connection: Connection, sight: Sight, environment_id: UUID, query: Mapping[str, Any]
+) -> dict[str, Any]:
     """A page of an environment's backups.
 
     Raises:
         Refusal: ENVIRONMENT_NOT_FOUND.
     """
-    _require(connection, _ENVIRONMENT_EXISTS, environment_id, "ENVIRONMENT_NOT_FOUND", "environment")
+    _one(connection, sight, _ENVIRONMENT_ID, environment_id)
     filters = equals(query, {"backup_scope": Backup.backup_scope, "status": Backup.status})
     filters[Backup.environment_id] = environment_id
     return read_page(connection, _BACKUP, _BACKUP_ORDERS, query, filters).as_json()
 
 
-def get_backup(connection: Connection, backup_id: UUID) -> dict[str, Any]:
+def get_backup(connection: Connection, sight: Sight, backup_id: UUID) -> dict[str, Any]:
     """The backup as the contract shows it.
 
     Raises:
         Refusal: BACKUP_NOT_FOUND.
     """
-    return _one(connection, _ONE_BACKUP, backup_id, "BACKUP_NOT_FOUND", "backup")
+    return _one(connection, sight, _ONE_BACKUP, backup_id)
 
 
-def list_domains(connection: Connection, environment_id: UUID, query: Mapping[str, Any]) -> dict[str, Any]:
+def list_domains(
+    connection: Connection, sight: Sight, environment_id: UUID, query: Mapping[str, Any]
+) -> dict[str, Any]:
     """A page of an environment's domains.
 
     Raises:
         Refusal: ENVIRONMENT_NOT_FOUND.
     """
-    _require(connection, _ENVIRONMENT_EXISTS, environment_id, "ENVIRONMENT_NOT_FOUND", "environment")
+    _one(connection, sight, _ENVIRONMENT_ID, environment_id)
     filters = {Domain.environment_id: environment_id, **equals(query, {"status": Domain.status})}
     return read_page(connection, _DOMAIN, _DOMAIN_ORDERS, query, filters).as_json()
 
 
-_METRICS = select(
-    select(func.count())
-    .where(Job.system == "hosting", Job.status == RUNNING)
-    .scalar_subquery()
-    .label("jobs_running"),
-    select(func.count())
-    .where(Job.system == "hosting", Job.status == QUEUED)
-    .scalar_subquery()
-    .label("jobs_queued"),
-    select(func.count(Node.id)).where(Node.status == "active").scalar_subquery().label("nodes_active"),
-    select(func.count(Site.id)).scalar_subquery().label("sites_total"),
-)
+def show(session: Session, noun: str, row_id: UUID, settings: Settings) -> dict[str, Any] | None:
+    """A site, environment, backup or domain as its GET or list shows it; None when there is none.
 
-
-def read_metrics(connection: Connection) -> dict[str, Any]:
-    """Counters at this moment, from the database (no cache)."""
-    return dict(connection.execute(_METRICS).mappings().one())
-
-
-def _one(connection: Connection, select_one: Prepared, row_id: UUID, code: str, noun: str) -> dict[str, Any]:
-    row = select_one.first(connection, {"id": row_id})
+    It is read in a unit of work that is not committed yet, by what the session executes.
+    """
+    session.flush()
+    row = session.execute(_SHOWN[noun], {"id": row_id}).mappings().one_or_none()
     if row is None:
-        raise Refusal(code, f"There is no {noun} {row_id}.")
-    return dict(zip(select_one.keys, row, strict=True))
+        return None
+    return _with_url(dict(row), settings) if noun == "environment" else dict(row)
 
 
-def _require(connection: Connection, select_one: Prepared, row_id: UUID, code: str, noun: str) -> None:
-    if select_one.first(connection, {"id": row_id}) is None:
-        raise Refusal(code, f"There is no {noun} {row_id}.")
+def _metrics(jobs: ColumnElement[bool], sites: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    mine = (Job.organization_id == bindparam("organization_id"), Job.system == "hosting", jobs)
+    running = select(func.count()).where(*mine, Job.status == RUNNING)
+    queued = select(func.count()).where(*mine, Job.status == QUEUED)
+    # Nodes belong to the installation, and to no organization.
+    nodes = select(func.count(Node.id)).where(Node.status == "active")
+    total = select(func.count(Site.id)).where(Site.organization_id == bindparam("organization_id"), sites)
+    return select(
+        running.scalar_subquery().label("jobs_running"),
+        queued.scalar_subquery().label("jobs_queued"),
+        nodes.scalar_subquery().label("nodes_active"),
+        total.scalar_subquery().label("sites_total"),
+    )
+
+
+_METRICS = _metrics(true(), true())
+_PROJECTS: BindParameter[Any] = bindparam("projects", expanding=True)
+_METRICS_OF_PROJECTS = _metrics(Job.site_id.in_(_PROJECTS), Site.id.in_(_PROJECTS))
+
+
+def read_metrics(connection: Connection, sight: Sight) -> dict[str, Any]:
+    """Counters at this moment of what is in sight, from the database (no cache)."""
+    projects = sight.sites()
+    statement = _METRICS if projects is None else _METRICS_OF_PROJECTS
+    parameters: dict[str, Any] = {"organization_id": sight.organization_id}
+    if projects is not None:
+        parameters["projects"] = projects
+    return dict(connection.execute(statement, parameters).mappings().one())
+
+
+def _one(connection: Connection, sight: Sight, lookup: _Lookup, row_id: UUID) -> dict[str, Any]:
+    parameters = {"id": row_id, "organization_id": sight.organization_id}
+    row = lookup.select.first(connection, parameters)
+    if row is None or not sight.shows(row[lookup.site_at]):
+        raise Refusal(lookup.code, f"There is no {lookup.noun} {row_id}.")
+    # The site's id stands last where it is not shown.
+    return dict(zip(lookup.keys, row, strict=False))
 
 
 def _with_url(row: dict[str, Any], settings: Settings) -> dict[str, Any]:

@@ -9,8 +9,13 @@ from sqlalchemy import select
 
 from writ.contract.errors import Refusal
 from writ.hosting.environments import orders_preset, place_on
-from writ.hosting.find import find_active_environment, find_release, find_released_environment
-from writ.hosting.models import Release, Site, Upload
+from writ.hosting.find import (
+    find_active_environment,
+    find_release,
+    find_released_environment,
+    require_upload,
+)
+from writ.hosting.models import Release, Site
 from writ.hosting.orders import Orders
 from writ.hosting.origins import parse_git, refuse_at
 from writ.hosting.sources.refs import parse_upload
@@ -23,15 +28,14 @@ def deploy_environment(orders: Orders, environment_id: UUID, body: dict[str, Any
         Refusal: SOURCE_REF_INVALID, SOURCE_NOT_ALLOWED, UPLOAD_UNKNOWN, and as `find_active_environment`.
     """
     session = orders.session
-    environment = find_active_environment(session, environment_id)
+    environment = find_active_environment(session, orders.sight, environment_id)
     source_ref = body["source_ref"]
     if body["source_type"] == "git":
         repository_url = session.scalar(select(Site.repository_url).where(Site.id == environment.site_id))
         refuse_at("/body/source_ref", parse_git, source_ref, repository_url, orders.settings)
     else:
         upload_id = refuse_at("/body/source_ref", parse_upload, source_ref)
-        if session.get(Upload, upload_id) is None:
-            raise Refusal("UPLOAD_UNKNOWN", f"There is no upload {upload_id}.", field="/body/source_ref")
+        require_upload(session, orders.sight, upload_id, "/body/source_ref")
         source_ref = str(upload_id)
     parameters = {
         "source_type": body["source_type"],
@@ -48,7 +52,7 @@ def rollback_environment(orders: Orders, environment_id: UUID, body: dict[str, A
         Refusal: NO_EARLIER_RELEASE, RELEASE_NOT_FOUND, RELEASE_NOT_GOOD, and as `find_active_environment`.
     """
     session = orders.session
-    environment = find_active_environment(session, environment_id)
+    environment = find_active_environment(session, orders.sight, environment_id)
     wanted = (body or {}).get("release_id")
     if wanted is None:
         release = _earlier_release(orders, environment_id, environment.current_release_id)
@@ -99,8 +103,8 @@ def promote_environment(orders: Orders, environment_id: UUID, body: dict[str, An
         raise Refusal("PROMOTE_SAME_ENVIRONMENT", field="/body/target_environment_id")
     # Locked in the order of their ids: two promotions that cross must not wait for each other.
     first, second = sorted((environment_id, target_id))
-    found = {i: find_active_environment(orders.session, i) for i in (first, second)}
-    source = find_released_environment(orders.session, environment_id)
+    found = {i: find_active_environment(orders.session, orders.sight, i) for i in (first, second)}
+    source = find_released_environment(orders.session, orders.sight, environment_id)
     target = found[target_id]
     if target.site_id != source.site_id:
         raise Refusal("PROMOTE_OTHER_SITE", field="/body/target_environment_id")

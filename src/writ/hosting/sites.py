@@ -10,8 +10,14 @@ from sqlalchemy.exc import IntegrityError
 
 from writ.contract.errors import Refusal
 from writ.hosting.environments import add_environment
-from writ.hosting.find import find_active_environment, find_active_site, find_site, require_failed
-from writ.hosting.models import Environment, Site, Upload
+from writ.hosting.find import (
+    find_active_environment,
+    find_active_site,
+    find_site,
+    require_failed,
+    require_upload,
+)
+from writ.hosting.models import Environment, Site
 from writ.hosting.orders import Orders
 from writ.hosting.origins import check_repository, parse_archive_url, refuse_at
 
@@ -20,15 +26,22 @@ def create_site(orders: Orders, body: dict[str, Any]) -> UUID:
     """Order a site and return the job's id.
 
     Raises:
-        Refusal: SITE_SLUG_TAKEN, SOURCE_REF_INVALID, SOURCE_NOT_ALLOWED.
+        Refusal: SITE_SLUG_TAKEN, SOURCE_REF_INVALID, SOURCE_NOT_ALLOWED; FORBIDDEN for a key that is
+            confined to projects, which would not see it.
     """
+    orders.sight.require_all("make sites")
     session = orders.session
     repository_url = body.get("repository_url")
     if repository_url is not None:
         refuse_at("/body/repository_url", check_repository, repository_url, orders.settings)
     if session.scalar(select(Site.id).where(Site.slug == body["slug"])) is not None:
         raise _slug_taken(body["slug"])
-    site = Site(name=body["name"], slug=body["slug"], repository_url=repository_url)
+    site = Site(
+        organization_id=orders.sight.organization_id,
+        name=body["name"],
+        slug=body["slug"],
+        repository_url=repository_url,
+    )
     session.add(site)
     try:
         session.flush()
@@ -50,7 +63,7 @@ def create_site_again(orders: Orders, site_id: UUID) -> UUID:
     Raises:
         Refusal: SITE_NOT_FOUND, SITE_DELETING, JOB_NOT_RETRYABLE.
     """
-    site = find_site(orders.session, site_id)
+    site = find_site(orders.session, orders.sight, site_id)
     if site.status == "deleting":
         raise Refusal("SITE_DELETING")
     require_failed("site", site.status)
@@ -65,7 +78,7 @@ def delete_site(orders: Orders, site_id: UUID) -> UUID:
         Refusal: SITE_NOT_FOUND, SITE_DELETING.
     """
     session = orders.session
-    site = find_site(session, site_id)
+    site = find_site(session, orders.sight, site_id)
     if site.status == "deleting":
         raise Refusal("SITE_DELETING", f"The site {site.slug} is being deleted already.")
     environments = session.scalars(
@@ -90,10 +103,10 @@ def import_site(orders: Orders, site_id: UUID, body: dict[str, Any]) -> UUID:
             environment that takes no orders says.
     """
     session = orders.session
-    site = find_active_site(session, site_id)
+    site = find_active_site(session, orders.sight, site_id)
     upload_id = refuse_at("/body/archive_url", parse_archive_url, body["archive_url"], orders.settings)
-    if upload_id is not None and session.get(Upload, upload_id) is None:
-        raise Refusal("UPLOAD_UNKNOWN", f"There is no upload {upload_id}.", field="/body/archive_url")
+    if upload_id is not None:
+        require_upload(session, orders.sight, upload_id, "/body/archive_url")
     environment = session.scalar(
         select(Environment)
         .where(Environment.site_id == site_id, Environment.type == "production")
@@ -109,7 +122,7 @@ def import_site(orders: Orders, site_id: UUID, body: dict[str, Any]) -> UUID:
         # Nothing was ever served there: an import may be the second try of one that failed.
         environment.status = "creating"
     elif environment.status != "creating":
-        find_active_environment(session, environment.id)
+        find_active_environment(session, orders.sight, environment.id)
     return orders.place(
         "site.import",
         {"archive_url": body["archive_url"]},

@@ -6,18 +6,21 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
+from writ_contract.events import JOB_RETRIED
 
 from writ.contract.errors import Refusal
+from writ.gateway.sight import Sight
 from writ.jobs.ending import settle
 from writ.jobs.kinds import REGISTRY
 from writ.jobs.ledger import LogLine, write_log
 from writ.jobs.models import CANCELLED, FAILED, FINAL, QUEUED, Job
 from writ.jobs.order import order
 from writ.jobs.reading import not_found
+from writ.jobs.telling import tell_job
 from writ.store.base import now
 
 
-def cancel_job(session: Session, job_id: UUID) -> None:
+def cancel_job(session: Session, sight: Sight, job_id: UUID) -> None:
     """Cancel a job: at once while it has never begun; else its worker stops it and undoes what was done.
 
     Asking twice is asking once.
@@ -25,7 +28,7 @@ def cancel_job(session: Session, job_id: UUID) -> None:
     Raises:
         Refusal: JOB_NOT_FOUND, JOB_NOT_CANCELLABLE when it has ended.
     """
-    job = _lock(session, job_id)
+    job = _lock(session, sight, job_id)
     if job.status in FINAL:
         raise Refusal("JOB_NOT_CANCELLABLE", details={"status": job.status})
     moment = now()
@@ -43,13 +46,16 @@ def cancel_job(session: Session, job_id: UUID) -> None:
     session.flush()
 
 
-def retry_job(session: Session, job_id: UUID, *, created_by: UUID | None = None) -> UUID:
+def retry_job(session: Session, sight: Sight, job_id: UUID, *, created_by: UUID | None = None) -> UUID:
     """Order a failed or cancelled job again, by the rules of its system; returns the new job's id.
+
+    The new job belongs to the organization of the old one. Who sees a job may have it done again as it was
+    ordered, also with an upload that they would not see.
 
     Raises:
         Refusal: JOB_NOT_FOUND, JOB_NOT_RETRYABLE, or what the system's rules say.
     """
-    job = _lock(session, job_id)
+    job = _lock(session, sight, job_id)
     kind = REGISTRY.get(job.kind)
     if job.status not in (FAILED, CANCELLED) or kind is None:
         raise Refusal("JOB_NOT_RETRYABLE", details={"status": job.status})
@@ -59,6 +65,7 @@ def retry_job(session: Session, job_id: UUID, *, created_by: UUID | None = None)
         new = order(
             session,
             kind.name,
+            organization_id=job.organization_id,
             locks=job.locks,
             parameters=job.parameters,
             site_id=job.site_id,
@@ -66,12 +73,14 @@ def retry_job(session: Session, job_id: UUID, *, created_by: UUID | None = None)
             backup_id=job.backup_id,
         )
     session.execute(update(Job).where(Job.id == new).values(retry_of=job_id, created_by=created_by))
+    tell_job(session, JOB_RETRIED, session.scalars(select(Job).where(Job.id == new)).one())
     return new
 
 
-def _lock(session: Session, job_id: UUID) -> Job:
+def _lock(session: Session, sight: Sight, job_id: UUID) -> Job:
     """The job's row, locked: its worker waits with its next write until this unit of work is done."""
-    job = session.scalars(select(Job).where(Job.id == job_id).with_for_update()).one_or_none()
-    if job is None:
+    seen = select(Job).where(Job.id == job_id, Job.organization_id == sight.organization_id)
+    job = session.scalars(seen.with_for_update()).one_or_none()
+    if job is None or not sight.shows(job.site_id):
         raise not_found(job_id)
     return job

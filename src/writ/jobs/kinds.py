@@ -38,6 +38,7 @@ class JobView:
     """A job as the effects of a kind see it; changing it changes nothing."""
 
     id: UUID
+    organization_id: UUID
     kind: str
     status: str
     site_id: UUID | None
@@ -105,6 +106,7 @@ def view(job: Job) -> JobView:
     """The view of a job's row."""
     return JobView(
         id=job.id,
+        organization_id=job.organization_id,
         kind=job.kind,
         status=job.status,
         site_id=job.site_id,

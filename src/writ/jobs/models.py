@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, Text, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from writ.store.base import Base, Json, UtcDateTime, new_id, now
+from writ.store.base import DEFAULT_ORGANIZATION_ID, Base, Json, UtcDateTime, new_id, now
 
 QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED = "queued", "running", "succeeded", "failed", "cancelled"
 PENDING, UNDONE = "pending", "undone"
@@ -28,9 +28,9 @@ class Job(Base):
     __table_args__ = (
         CheckConstraint(f"status IN {STATUSES}", name="status_known"),
         CheckConstraint("progress BETWEEN 0 AND 100", name="progress_percent"),
-        Index("ix_jobs_system_sequence", "system", "sequence"),
-        Index("ix_jobs_system_status_sequence", "system", "status", "sequence"),
-        Index("ix_jobs_system_kind_sequence", "system", "kind", "sequence"),
+        Index("ix_jobs_organization_id_sequence", "organization_id", "system", "sequence"),
+        Index("ix_jobs_organization_id_status", "organization_id", "system", "status", "sequence"),
+        Index("ix_jobs_organization_id_kind", "organization_id", "system", "kind", "sequence"),
         Index("ix_jobs_site_id_sequence", "site_id", "sequence"),
         Index("ix_jobs_environment_id_sequence", "environment_id", "sequence"),
         # The sweeper looks every second at the few unfinished jobs, however many finished ones there are.
@@ -51,6 +51,10 @@ class Job(Base):
 
     sequence: Mapped[int] = mapped_column(Sequence, primary_key=True, autoincrement=True)
     id: Mapped[UUID] = mapped_column(Uuid, unique=True, default=new_id)
+    # Without a foreign key, as all that a job names: it is the record of what happened, and outlives it.
+    organization_id: Mapped[UUID] = mapped_column(
+        Uuid, default=DEFAULT_ORGANIZATION_ID, server_default=DEFAULT_ORGANIZATION_ID.hex
+    )
     system: Mapped[str] = mapped_column(String(20))
     kind: Mapped[str] = mapped_column(String(60))
     status: Mapped[str] = mapped_column(String(12), default=QUEUED)

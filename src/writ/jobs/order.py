@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from writ.jobs.kinds import REGISTRY
 from writ.jobs.models import PENDING, QUEUED, Job, JobLock, JobStep
 from writ.jobs.transport import hand_over_if_first
-from writ.store.base import new_id, now
+from writ.store.base import DEFAULT_ORGANIZATION_ID, new_id, now
 from writ.store.work import after_commit
 
 # Built once, and on the tables themselves: the ORM's inserts take several times as long.
@@ -26,6 +26,7 @@ def order(
     session: Session,
     kind_name: str,
     *,
+    organization_id: UUID = DEFAULT_ORGANIZATION_ID,
     locks: Iterable[str] = (),
     parameters: Mapping[str, Any] | None = None,
     site_id: UUID | None = None,
@@ -38,7 +39,8 @@ def order(
 
     `locks` names the resources that the job needs for itself, e.g. `environment:<id>`; jobs that share one
     run one at a time, in the order of their acceptance. On PostgreSQL the lines are locked until the
-    commit, so a rule that also locks rows of its own does that before it orders, never after.
+    commit, so a rule that also locks rows of its own does that before it orders, never after. A job that
+    nobody asked for, of the system itself, belongs to the default organization.
 
     Raises KeyError for a kind that is not registered.
     """
@@ -56,6 +58,7 @@ def order(
         _INSERT_JOB,
         {
             "id": job_id,
+            "organization_id": organization_id,
             "system": kind.system,
             "kind": kind.name,
             "status": QUEUED,

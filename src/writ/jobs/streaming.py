@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from writ.contract.errors import Refusal
+from writ.gateway.sight import Sight
 from writ.jobs.models import FINAL
 from writ.jobs.reading import read_job, read_log
 from writ.store.work import Store
@@ -39,7 +40,7 @@ def format_event(name: str, data: Any, event_id: int | None = None) -> bytes:
     )
 
 
-async def follow_job(store: Store, job_id: UUID, after: int = 0) -> AsyncIterator[bytes]:
+async def follow_job(store: Store, sight: Sight, job_id: UUID, after: int = 0) -> AsyncIterator[bytes]:
     """The events of a job until its end: `log` for each line after `after`, `job` for each change, `end`.
 
     A comment every 15 seconds keeps proxies from closing a quiet stream. The stream also ends when the job or
@@ -49,7 +50,7 @@ async def follow_job(store: Store, job_id: UUID, after: int = 0) -> AsyncIterato
     version, spoken = 0, time.monotonic()
     while True:
         try:
-            job, found, lines = await asyncio.to_thread(_look, store, job_id, after)
+            job, found, lines = await asyncio.to_thread(_look, store, sight, job_id, after)
         except (Refusal, SQLAlchemyError) as error:
             log.warning("job_events_broken_off", job_id=str(job_id), reason=str(error)[:200])
             return
@@ -71,8 +72,10 @@ async def follow_job(store: Store, job_id: UUID, after: int = 0) -> AsyncIterato
         await asyncio.sleep(POLL_SECONDS)
 
 
-def _look(store: Store, job_id: UUID, after: int) -> tuple[dict[str, Any], int, list[dict[str, Any]]]:
+def _look(
+    store: Store, sight: Sight, job_id: UUID, after: int
+) -> tuple[dict[str, Any], int, list[dict[str, Any]]]:
     # The job first: the lines that belong to its final state were committed with it, so none is missed.
     with store.read() as connection:
-        job, version = read_job(connection, job_id)
+        job, version = read_job(connection, sight, job_id)
         return job, version, read_log(connection, job_id, after, LINES_AT_ONCE)

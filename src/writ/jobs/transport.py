@@ -44,7 +44,7 @@ def use(store: Store | None, redis: Redis | None) -> None:
     _Here.store, _Here.redis, _Here.away_until = store, redis, 0.0
 
 
-def make_client(url: str) -> Redis:
+def make_client(url: str, answer_seconds: float = ANSWER_SECONDS) -> Redis:
     """A client of Redis that connects when first used and fails soon: requests do not wait for Redis.
 
     The client's own default would try for several seconds.
@@ -52,7 +52,7 @@ def make_client(url: str) -> Redis:
     return Redis.from_url(
         url,
         socket_connect_timeout=CONNECT_SECONDS,
-        socket_timeout=ANSWER_SECONDS,
+        socket_timeout=answer_seconds,
         retry=Retry(NoBackoff(), 1),
         health_check_interval=30,
     )

@@ -180,8 +180,10 @@ def resolve_allowed(
     return addresses
 
 
-def parse_url(url: str, trusted: Sequence[Network] = ()) -> Target:
+def parse_url(url: str, trusted: Sequence[Network] = (), *, plain: bool = False) -> Target:
     """Take an http or https URL apart and refuse, without I/O, what is seen to be wrong at once.
+
+    With `plain`, http is allowed everywhere: for what is signed and holds no secret of its own.
 
     Raises Refusal URL_NOT_ALLOWED.
     """
@@ -207,7 +209,7 @@ def parse_url(url: str, trusted: Sequence[Network] = ()) -> Target:
     if port == 0:
         raise Refusal("URL_NOT_ALLOWED", "The URL names port 0, where nothing can listen.")
     check_literal(host, trusted)
-    if scheme == "http" and not trusted:
+    if scheme == "http" and not (trusted or plain):
         raise Refusal("URL_NOT_ALLOWED", "http is not encrypted and not allowed here. Use https.")
     return Target(scheme, host, port or _PORTS[scheme], _request_path(parts), _userinfo(parts))
 

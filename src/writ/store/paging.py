@@ -12,12 +12,15 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, Integer, Select, bindparam, tuple_
+from sqlalchemy import Connection, Integer, Select, bindparam, select, tuple_, union_all
 from sqlalchemy.types import TypeEngine
 
 from writ.contract.errors import Refusal
 from writ.store.base import UtcDateTime
 from writ.store.prepared import Prepared
+
+MOST_ARMS = 100
+"""How many values a list looks up one by one; SQLite refuses a union of more than 500 selects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,15 @@ def read_page(
     orders: Mapping[str, Order],
     query: Mapping[str, Any],
     filters: Mapping[Any, Any] | None = None,
+    among: tuple[Any, Sequence[Any]] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Page:
     """One page of a select. `query` holds limit, sort and perhaps cursor, as the contract names them.
 
-    `filters` are columns and the values that they must have. The statement is kept between calls, so it must
-    be a constant; every key column of its orders must be among its columns.
+    `filters` are columns and the values that they must have, `among` a column and values of which it must
+    have one; without any, nothing is found. `more` are the values of the statement's own parameters. The
+    statement is kept between calls, so it must be a constant; every key column of its orders must be among
+    its columns.
 
     Raises:
         Refusal: CURSOR_INVALID for a cursor that this list did not give out for this sort.
@@ -60,11 +67,18 @@ def read_page(
     order = orders[sort]
     filters = filters or {}
     parameters = {f"filter_{at}": value for at, value in enumerate(filters.values())}
+    parameters |= more or {}
     parameters["limit"] = limit + 1
     cursor = query.get("cursor")
     if cursor is not None:
         parameters |= {f"key_{at}": value for at, value in enumerate(_decode(cursor, sort, order))}
-    data = _prepare(statement, order, tuple(filters), cursor is not None).dicts(connection, parameters)
+    column, values = (None, ()) if among is None else among
+    parameters |= {f"among_{at}": value for at, value in enumerate(values)}
+    data: list[dict[str, Any]] = []
+    if among is None or values:
+        arms = (column, len(values))
+        prepared = _prepare(statement, order, tuple(filters), arms, cursor is not None)
+        data = prepared.dicts(connection, parameters)
     next_cursor = None
     if len(data) > limit:
         del data[limit:]
@@ -75,7 +89,11 @@ def read_page(
 # One for each combination of list, sort and filters in use.
 @lru_cache(maxsize=512)
 def _prepare(
-    statement: Select[*tuple[Any, ...]], order: Order, filters: tuple[Any, ...], after_cursor: bool
+    statement: Select[*tuple[Any, ...]],
+    order: Order,
+    filters: tuple[Any, ...],
+    arms: tuple[Any, int],
+    after_cursor: bool,
 ) -> Prepared:
     for at, column in enumerate(filters):
         statement = statement.where(column == bindparam(f"filter_{at}", type_=column.type))
@@ -83,8 +101,23 @@ def _prepare(
         bound = tuple_(*(bindparam(f"key_{at}", type_=c.type) for at, c in enumerate(order.columns)))
         key = tuple_(*order.columns)
         statement = statement.where(key < bound if order.descending else key > bound)
-    direction = [c.desc() if order.descending else c.asc() for c in order.columns]
-    return Prepared(statement.order_by(*direction).limit(bindparam("limit", type_=Integer)))
+    column, count = arms
+    if column is None:
+        return Prepared(_page(statement, order, order.columns))
+    values = [bindparam(f"among_{at}", type_=column.type) for at in range(count)]
+    if count == 1 or count > MOST_ARMS:
+        one_of = column == values[0] if count == 1 else column.in_(values)
+        return Prepared(_page(statement.where(one_of), order, order.columns))
+    # The first rows of each value, by its own index, and of those the first: with IN, databases read and sort
+    # all rows of all values.
+    pages = [_page(statement.where(column == value), order, order.columns).subquery() for value in values]
+    whole = union_all(*(select(page) for page in pages)).subquery()
+    return Prepared(_page(select(whole), order, [whole.c[column.key] for column in order.columns]))
+
+
+def _page(statement: Select[*tuple[Any, ...]], order: Order, key: Sequence[Any]) -> Select[*tuple[Any, ...]]:
+    direction = [column.desc() if order.descending else column.asc() for column in key]
+    return statement.order_by(*direction).limit(bindparam("limit", type_=Integer))
 
 
 def equals(query: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[Any, Any]:

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from writ.access.bootstrap import Credentials
     from writ.settings import Settings
 
-STOP_ORDER = ("server", "workers", "sites", "redis")
-"""No new orders first, then the running jobs, then the sites that their checks call, and the queue last."""
+STOP_ORDER = ("server", "workers", "pump", "recorder", "sites", "redis")
+"""No new orders first, then the running jobs, what tells others of them and what records, then the sites that
+their checks call, and the queue last."""
 
 HAND_BACK_SECONDS = 10.0
 
@@ -182,6 +183,8 @@ def _waves(plan: Plan) -> list[list[ChildSpec]]:
             # The pool itself gives a job that does not hand back this long, and then ends it.
             hand_back_seconds=max(grace, HAND_BACK_SECONDS) + 5.0,
         ),
+        ChildSpec("pump", program("pump"), plan.env),
+        ChildSpec("recorder", program("recorder"), plan.env, grace_seconds=10.0),
         ChildSpec("server", program("server"), plan.env, ready=_answers(settings.host, plan.port, "/readyz")),
     ]
     if plan.redis is None:

@@ -46,7 +46,7 @@ def emit(source: Source) -> dict[str, str]:
         "operations": ("The operations of the contract, by operationId.", _operations(source)),
         "errors": ("The error catalogue: what every code means, and what to do about it.", _errors(source)),
         "scopes": ("The scopes that operations ask for.", _scopes(source)),
-        "events": ("The events that operations can cause.", _events(source)),
+        "events": ("The types of events that others hear of.", _events(source)),
         "enums": ("The named enumerations of the contract.", _enums(source)),
         "states": ("Which state may follow which, as `x-states` says.", _states(source)),
     }
@@ -70,7 +70,7 @@ def _operations(source: Source) -> str:
             "locks": texts(job.get("locks")),
             "job_errors": texts(job.get("errors")),
             "errors": texts(operation["x-errors"]),
-            "emits": texts(operation["x-emits"]),
+            "emits": source.emits(operation),
             "redact": texts((operation["x-audit"] or {}).get("redact")),
             "requirements": texts(operation["x-requirements"]),
         }
@@ -136,7 +136,7 @@ def _scopes(source: Source) -> str:
 
 
 def _events(source: Source) -> str:
-    return _constants(_words(source, "x-emits"), "ALL_EVENTS")
+    return _constants(sorted(source.webhooks()), "ALL_EVENTS")
 
 
 def _enums(source: Source) -> str:

@@ -1,7 +1,8 @@
-"""docs/error-codes.md and docs/state-machines.md."""
+"""docs/error-codes.md, docs/state-machines.md and docs/event-types.md."""
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 
 from writ.contract.emit.source import Source, texts
@@ -14,7 +15,11 @@ _CONDITIONS = {
     "body": "every operation with a body",
     "secured": "every operation with credentials",
     "parameters": "every operation with parameters",
+    "key": "every operation that takes an `Idempotency-Key`",
 }
+
+
+_CAUSES = {"job": "the end of every job", "system": "Writ itself"}
 
 
 def cell(text: str) -> str:
@@ -23,8 +28,42 @@ def cell(text: str) -> str:
 
 
 def emit(source: Source) -> dict[str, str]:
-    """Return the texts of both pages by path."""
-    return {"docs/error-codes.md": _error_codes(source), "docs/state-machines.md": _states(source)}
+    """Return the texts of the pages by path."""
+    return {
+        "docs/error-codes.md": _error_codes(source),
+        "docs/state-machines.md": _states(source),
+        "docs/event-types.md": _event_types(source),
+    }
+
+
+def _event_types(source: Source) -> str:
+    causes: dict[str, list[str]] = defaultdict(list)
+    for _, _, operation in source.operations():
+        for name in texts(operation["x-emits"]):
+            causes[name].append(f"`{operation['operationId']}`")
+    general = source.document.get("x-general-emits") or {}
+    table, examples = [], []
+    for name, webhook in source.webhooks().items():
+        content = webhook["requestBody"]["content"]["application/json"]
+        data = content["schema"]["properties"]["data"]["$ref"].rpartition("/")[2]
+        by = ", ".join(causes[name]) or _CAUSES[general[name]]
+        words = webhook["description"]
+        if not words.startswith(webhook["summary"]):
+            words = f"{webhook['summary']}. {words}"
+        table.append(f"| `{name}` | {cell(words)} | `{data}` | {by} |\n")
+        example = json.dumps(content["example"], indent=2, ensure_ascii=False)
+        examples.append(f"\n## {name}\n\n```json\n{example}\n```\n")
+    return "".join(
+        [
+            NOTE,
+            "# Types of events\n\n",
+            "What webhooks, the log and the stream of events tell. `data` is a resource\n",
+            "as its GET shows it; its schema is in the contract, under the name in the third column.\n\n",
+            "| type | says | data | comes from |\n|---|---|---|---|\n",
+            *table,
+            *examples,
+        ]
+    )
 
 
 def _error_codes(source: Source) -> str:

@@ -12,7 +12,9 @@ from typing import Any
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 # When a general error may be the answer of an operation.
-CONDITIONS = ("always", "body", "secured", "parameters")
+CONDITIONS = ("always", "body", "secured", "parameters", "key")
+# What publishes an event that no operation names: the end of every job, or Writ by itself.
+CAUSES = ("job", "system")
 HEADER = '"""{title}\n\nWritten by scripts/generate from contracts/; not edited by hand.\n"""\n\n'
 
 
@@ -50,20 +52,36 @@ class Source:
             found[parameter["in"], parameter["name"]] = parameter
         return list(found.values())
 
+    def takes_key(self, path: str, operation: dict[str, Any]) -> bool:
+        """Return whether an operation takes an Idempotency-Key."""
+        found = self.parameters(path, operation)
+        return any(p["in"] == "header" and p["name"].lower() == "idempotency-key" for p in found)
+
     def general_errors(self, path: str, operation: dict[str, Any]) -> tuple[str, ...]:
         """Return the codes that an operation may answer without naming them.
 
         `x-general-errors` says for each when: `always`, `body` (the operation takes one), `secured` (it asks
-        for credentials) or `parameters` (it has some).
+        for credentials), `parameters` (it has some) or `key` (it takes an Idempotency-Key).
         """
         holds = {
             "always": True,
             "body": "requestBody" in operation,
             "secured": bool(operation.get("security", self.document.get("security"))),
             "parameters": bool(self.parameters(path, operation)),
+            "key": self.takes_key(path, operation),
         }
         general: dict[str, str] = self.document.get("x-general-errors") or {}
         return tuple(code for code, condition in general.items() if holds[condition])
+
+    def webhooks(self) -> dict[str, dict[str, Any]]:
+        """Return what is said of each type of event, by its name, in the form of an operation."""
+        return {name: item["post"] for name, item in self.document.get("x-webhooks", {}).items()}
+
+    def emits(self, operation: dict[str, Any]) -> tuple[str, ...]:
+        """Return the events that an operation can cause: its own, and those of every order if it is one."""
+        general: dict[str, str] = self.document.get("x-general-emits") or {}
+        of_jobs = [name for name, cause in general.items() if cause == "job" and operation.get("x-job")]
+        return (*texts(operation["x-emits"]), *of_jobs)
 
     def schemas(self) -> dict[str, dict[str, Any]]:
         """Return the named schemas."""

@@ -7,12 +7,14 @@ from functools import partial
 from uuid import UUID
 
 from sqlalchemy import select
+from writ_contract.events import BACKUP_COMPLETED, BACKUP_DELETED
 
 from writ.contract.errors import Refusal
 from writ.hosting.backups import KIND_OF_FILE, add_backup
 from writ.hosting.models import Backup
 from writ.hosting.node import backups
 from writ.hosting.steps.bench import SAFETY_BACKUP, Bench, clear_scratch
+from writ.hosting.telling import tell
 from writ.jobs.context import JobContext
 from writ.jobs.models import QUEUED, RUNNING, Job
 from writ.store.base import new_id, now
@@ -65,7 +67,10 @@ def prove_archive(ctx: JobContext, bench: Bench, backup_id: UUID) -> None:
     clear_scratch(ctx, bench)
     with ctx.begin() as session:
         backup = session.get_one(Backup, backup_id)
+        news = backup.status != "available"
         backup.status, backup.verified_at = "available", now()
+        if news:
+            tell(session, BACKUP_COMPLETED, backup_id)
     ctx.log("The backup was restored to scratch and every file compared.")
 
 
@@ -140,6 +145,7 @@ def prune_safety_backups(ctx: JobContext, bench: Bench) -> None:
                 continue
             # The row first: an archive without a row is lost room, a row without an archive a broken promise.
             after_commit(session, partial(files.drop, KIND_OF_FILE, backup.id))
+            tell(session, BACKUP_DELETED, backup.id)
             session.delete(backup)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from sqlalchemy import delete, select
+from writ_contract.events import ENVIRONMENT_DELETED
 
 from writ.contract.errors import Refusal
 from writ.hosting.backups import KIND_OF_FILE
@@ -13,8 +14,8 @@ from writ.hosting.node import cache, drift, hosts, webserver, wp
 from writ.hosting.node.base import Tools
 from writ.hosting.nodes import choose_node, reach_node
 from writ.hosting.steps.bench import Bench
+from writ.hosting.telling import tell
 from writ.jobs.context import JobContext
-from writ.store.base import now
 
 
 def reach(ctx: JobContext) -> None:
@@ -51,10 +52,6 @@ def compare(ctx: JobContext) -> None:
     expected = bench.manifest_of(bench.current_release_id)
     found = drift.check_drift(bench.tools, bench.layout, str(bench.current_release_id), expected)
     ctx.result.update(found.as_json())
-    with ctx.begin() as session:
-        environment = session.get_one(Environment, bench.environment_id)
-        environment.drift_status = "clean" if found.clean else "drifted"
-        environment.drift_checked_at = now()
 
 
 def switch_cache(ctx: JobContext) -> None:
@@ -136,6 +133,7 @@ def forget(ctx: JobContext) -> None:
         for backup_id in found:
             ctx.services.files.drop(KIND_OF_FILE, backup_id)
         with ctx.begin() as session:
+            tell(session, ENVIRONMENT_DELETED, environment_id)
             for table in (Backup, Domain, Release):
                 session.execute(delete(table).where(table.environment_id == environment_id))
             session.execute(delete(Environment).where(Environment.id == environment_id))

@@ -50,7 +50,8 @@ stage_postgres() {
 
 # Schemathesis and the browser, against the server started as a user starts it.
 stage_conformance() {
-  shown "$PY" -m pytest tests/conformance tests/docs "$@" && shown "$PY" -m tests.conformance.run_schemathesis
+  # shellcheck disable=SC2086
+  shown "$PY" -m pytest tests/conformance tests/docs $BESIDE "$@" && shown "$PY" -m tests.conformance.run_schemathesis
 }
 
 stage_tour() {

@@ -175,7 +175,9 @@ class WebhookEngine:
     ) -> bool:
         results, self._results = self._results, []
         wanted = [] if last else self._wanted()
-        compare = not last and time.monotonic() - self._compared >= SUBSCRIPTIONS_SECONDS
+        # Whatever is sent goes where the row of its webhook says now, and is signed with the secret there.
+        old = time.monotonic() - self._compared >= SUBSCRIPTIONS_SECONDS
+        compare = not last and (old or bool(wanted))
         if not (results or wanted or compare):
             return False
         try:
@@ -293,6 +295,10 @@ class WebhookEngine:
             if lane is None:
                 # It was made a moment ago, or is disabled: the next turn knows.
                 self._compared = 0.0
+            elif lane.version != fresh.version:
+                # Its address or its secret is another one now: the next turn knows, and reads the row.
+                self._compared = 0.0
+                lane.backlog = True
             elif fresh.item is None or lane.backlog:
                 # While older rows wait in the database, newer ones do not overtake them.
                 lane.backlog = True

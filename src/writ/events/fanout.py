@@ -28,6 +28,7 @@ IDS_AT_A_TIME = 256
 @dataclass(frozen=True, slots=True)
 class _Listener:
     id: str
+    version: int
     organization_id: UUID
     event_types: tuple[str, ...]
     filters: dict[str, Any]
@@ -36,11 +37,12 @@ class _Listener:
 
 @dataclass(slots=True)
 class Fresh:
-    """A delivery that was just written: the subscription, and what to send. Without an item its order counts,
-    so the row is to be read when its turn has come.
+    """A delivery that was just written: the subscription and its version then, and what to send. Without an
+    item its order counts, so the row is to be read when its turn has come.
     """
 
     subscription: str
+    version: int
     item: Item | None
 
 
@@ -80,6 +82,7 @@ class FanOut:
         self._listeners = [
             _Listener(
                 s.id,
+                s.version,
                 UUID(s.organization_id),
                 tuple(orjson.loads(s.event_types)),
                 orjson.loads(s.filters),
@@ -118,5 +121,5 @@ class FanOut:
                         body = render(event, self._public_url)
                         self._bodies.put(key, body)
                     item = Item(delivery, name, event.type, body, 0)
-                self._written.append(Fresh(one.id, item))
+                self._written.append(Fresh(one.id, one.version, item))
         return rows

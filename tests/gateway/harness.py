@@ -22,12 +22,12 @@ from redis import Redis
 from sqlalchemy.orm import Session
 
 from tests.gateway.contract import contract
+from tests.gateway.without import NoLimits, NoRecords, NothingKept
 from tests.support.redis import free_port
 from writ.app import make_app
 from writ.contract.errors import Refusal
 from writ.gateway.call import Actor, Call
 from writ.gateway.services import Services, Signing
-from writ.gateway.without import NoLimits, NoRecords, NothingKept
 from writ.settings import Settings
 from writ.store.files import FileStore
 from writ.store.secrets import Sealer

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from writ.contract.errors import Refusal
 from writ.gateway.call import Actor
 from writ.records.command import export_log, verify_log
 from writ.records.export import export
+from writ.records.handlers import list_audit_log
 from writ.records.reading import read_entry, read_log
 from writ.store.prepared import Prepared
 
@@ -126,8 +128,9 @@ def test_what_is_not_the_own_is_not_there(filled: Log) -> None:
         for who in (actor(OTHER), actor(role="viewer")):
             with pytest.raises(Refusal, match="FORBIDDEN"):
                 read_log(connection, who, {"limit": 5, "strangers": True})
+        nobody: Any = SimpleNamespace(actor=None, read=connection, query={"limit": 5})
         with pytest.raises(Refusal, match="UNAUTHORIZED"):
-            read_log(connection, None, {"limit": 5})
+            list_audit_log(nobody)
 
 
 INDEXED: list[tuple[dict[str, Any], str]] = [

@@ -10,10 +10,8 @@ from uuid import UUID
 import pytest
 
 from writ.access.key_text import make_key
-from writ.access.models import DEFAULT_ORGANIZATION_ID
 from writ.gateway.call import Spooled
 from writ.records.entry import clean, first_id, time_of
-from writ.records.reading import HOUSE
 from writ.records.redact import HIDDEN, names_secret, pointers_of, scrub, shown
 from writ.store.base import new_id
 
@@ -169,4 +167,3 @@ def test_text_is_printable_and_cut_after_it_was_scrubbed() -> None:
 def test_ids_are_times() -> None:
     entry = new_id()
     assert first_id(time_of(entry)) <= entry
-    assert HOUSE == DEFAULT_ORGANIZATION_ID

@@ -12,7 +12,7 @@ from tests.records.entries import AT, KEY, ORGANIZATION, OTHER, Log, entry_id, r
 from tests.records.front import opened
 from tests.support.redis import RedisServer
 from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, User
-from writ.access.usage_handlers import read_quotas
+from writ.access.usage_reading import read_quotas
 from writ.contract.errors import Refusal
 from writ.records import usage
 from writ.records.entry import first_id

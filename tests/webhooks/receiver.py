@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,12 @@ class Received:
     @property
     def json(self) -> Any:
         return orjson.loads(self.body)
+
+
+def verify_whole(secret: str, body: bytes, signature: str) -> bool:
+    """Whether `signature`, `sha256=<hex>`, is the body's under the secret's text as it stands."""
+    wanted = f"sha256={hmac.digest(secret.encode(), body, 'sha256').hex()}"
+    return hmac.compare_digest(wanted, signature)
 
 
 Manners = Callable[["Receiver", Received, asyncio.StreamWriter], Awaitable[None]]

@@ -9,8 +9,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from tests.webhooks.conftest import World, until
-from tests.webhooks.receiver import Receiver, answer
-from writ.events.signing import verify_whole
+from tests.webhooks.receiver import Receiver, answer, verify_whole
 from writ.events.webhook_models import WebhookAttempt, WebhookSubscription
 from writ.store.base import now
 

@@ -13,12 +13,11 @@ from sqlalchemy import text, update
 from standardwebhooks import Webhook
 
 from tests.webhooks.conftest import World, until
-from tests.webhooks.receiver import Received, Receiver, answer
+from tests.webhooks.receiver import Received, Receiver, answer, verify_whole
 from writ.access.models import ApiKey
 from writ.contract.errors import Refusal
 from writ.events import deliveries, subscriptions
 from writ.events.models import Event, Notification
-from writ.events.signing import verify_whole
 from writ.events.webhook_models import WebhookDelivery, WebhookSubscription
 from writ.store.base import new_id, now
 

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 from writ_contract.events import API_KEY_CREATED, API_KEY_DELETED
 
 from writ.access.key_reading import read_key_row
-from writ.access.key_rules import organization_of
 from writ.access.models import ApiKey
 from writ.events.publish import differences, publish
 from writ.gateway.call import Actor
+from writ.gateway.callers import organization_of
 
 
 def tell_new_key(session: Session, actor: Actor, key_id: UUID) -> None:

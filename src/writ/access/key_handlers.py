@@ -6,44 +6,43 @@ from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
-from writ_contract.errors import UNAUTHORIZED
 from writ_contract.events import API_KEY_REVOKED, API_KEY_ROTATED, API_KEY_UPDATED
 
 from writ.access import key_rules
 from writ.access.key_events import tell_end_of_key, tell_new_key, tells_change
 from writ.access.key_reading import read_key_row, read_keys
-from writ.contract.errors import Refusal
-from writ.gateway.call import Actor, Answer, Call, ok
+from writ.gateway.call import Answer, Call, ok
+from writ.gateway.callers import caller
 
 
 def list_api_keys(call: Call) -> Answer:
     """The keys of the caller's organization."""
-    return ok(read_keys(call.read, _actor(call), call.query))
+    return ok(read_keys(call.read, caller(call), call.query))
 
 
 def create_api_key(call: Call) -> Answer:
     """Make a key and show it this once."""
-    shown = key_rules.create_key(call.session, call.services.sealer, _actor(call), call.body)
-    tell_new_key(call.session, _actor(call), shown.id)
+    shown = key_rules.create_key(call.session, call.services.sealer, caller(call), call.body)
+    tell_new_key(call.session, caller(call), shown.id)
     return Answer(201, _shown(call, shown), {"Location": f"/api/v1/api-keys/{shown.id}"})
 
 
 def get_api_key(call: Call) -> Answer:
     """What is known of one key."""
-    return ok(read_key_row(call.read, _actor(call), call.path["id"]))
+    return ok(read_key_row(call.read, caller(call), call.path["id"]))
 
 
 def replace_api_key(call: Call) -> Answer:
     """Replace the settings of a key."""
     with _telling(call, API_KEY_UPDATED):
-        key_rules.replace_key(call.session, _actor(call), call.path["id"], call.body)
+        key_rules.replace_key(call.session, caller(call), call.path["id"], call.body)
     return ok(_written(call, call.path["id"]))
 
 
 def delete_api_key(call: Call) -> Answer:
     """Remove a key."""
-    tell_end_of_key(call.session, _actor(call), call.path["id"])
-    key_rules.delete_key(call.session, _actor(call), call.path["id"])
+    tell_end_of_key(call.session, caller(call), call.path["id"])
+    key_rules.delete_key(call.session, caller(call), call.path["id"])
     return ok({"success": True})
 
 
@@ -52,7 +51,7 @@ def regenerate_api_key(call: Call) -> Answer:
     grace = (call.body or {}).get("grace_seconds", 0)
     with _telling(call, API_KEY_ROTATED):
         shown = key_rules.regenerate_key(
-            call.session, call.services.sealer, _actor(call), call.path["id"], grace
+            call.session, call.services.sealer, caller(call), call.path["id"], grace
         )
     return ok(_shown(call, shown))
 
@@ -60,14 +59,8 @@ def regenerate_api_key(call: Call) -> Answer:
 def revoke_api_key(call: Call) -> Answer:
     """End a key for good."""
     with _telling(call, API_KEY_REVOKED):
-        key_rules.revoke_key(call.session, _actor(call), call.path["id"])
+        key_rules.revoke_key(call.session, caller(call), call.path["id"])
     return ok(_written(call, call.path["id"]))
-
-
-def _actor(call: Call) -> Actor:
-    if call.actor is None:
-        raise Refusal(UNAUTHORIZED)
-    return call.actor
 
 
 def _shown(call: Call, shown: key_rules.Shown) -> dict[str, Any]:
@@ -75,10 +68,10 @@ def _shown(call: Call, shown: key_rules.Shown) -> dict[str, Any]:
 
 
 def _telling(call: Call, event_type: str) -> AbstractContextManager[None]:
-    return tells_change(call.session, event_type, _actor(call), call.path["id"])
+    return tells_change(call.session, event_type, caller(call), call.path["id"])
 
 
 def _written(call: Call, key_id: UUID) -> dict[str, Any]:
     # Read in the same unit of work, which is committed when this has become an answer.
     call.session.flush()
-    return read_key_row(call.session, _actor(call), key_id)
+    return read_key_row(call.session, caller(call), key_id)

@@ -11,11 +11,11 @@ from sqlalchemy import Connection, Select, select
 from sqlalchemy.orm import Session
 from writ_contract.errors import API_KEY_NOT_FOUND
 
-from writ.access.key_rules import organization_of
 from writ.access.key_text import visible_prefix
 from writ.access.models import ApiKey
 from writ.contract.errors import Refusal
 from writ.gateway.call import Actor
+from writ.gateway.callers import organization_of
 from writ.store.json_lists import lists_only
 from writ.store.paging import Order, read_page
 

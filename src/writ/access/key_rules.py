@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from writ_contract.errors import API_KEY_NOT_ACTIVE, API_KEY_NOT_FOUND, EXPIRY_NOT_AHEAD, UNAUTHORIZED
+from writ_contract.errors import API_KEY_NOT_ACTIVE, API_KEY_NOT_FOUND, EXPIRY_NOT_AHEAD
 
 from writ.access.key_permissions import is_within, read_permissions, require_permissions
 from writ.access.key_secrets import make_secret, seal_secret
@@ -21,6 +21,7 @@ from writ.access.models import ApiKey
 from writ.contract.errors import FieldError, Refusal
 from writ.contract.violations import refuse
 from writ.gateway.call import Actor
+from writ.gateway.callers import organization_of
 from writ.store.base import new_id, now
 from writ.store.secrets import Sealer
 
@@ -101,13 +102,6 @@ def revoke_key(session: Session, actor: Actor, key_id: UUID) -> None:
 def delete_key(session: Session, actor: Actor, key_id: UUID) -> None:
     """Remove a key. Raises Refusal API_KEY_NOT_FOUND."""
     session.delete(_find(session, actor, key_id))
-
-
-def organization_of(actor: Actor) -> UUID:
-    """The actor's organization. Raises Refusal UNAUTHORIZED when there is none, as for no caller of ours."""
-    if actor.organization_id is None:
-        raise Refusal(UNAUTHORIZED)
-    return actor.organization_id
 
 
 def _find(session: Session, actor: Actor, key_id: UUID) -> ApiKey:

@@ -12,12 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from writ_contract.errors import RATE_POLICY_EXISTS, RATE_POLICY_NOT_FOUND, SCALE_BELOW_AMOUNT
 
-from writ.access.key_rules import organization_of
 from writ.access.models import DEFAULT_ORGANIZATION_ID
 from writ.access.rate_models import RatePolicy
 from writ.contract.errors import FieldError, Refusal
 from writ.contract.violations import refuse
 from writ.gateway.call import Actor
+from writ.gateway.callers import organization_of
 from writ.gateway.limits.counter import announce
 from writ.gateway.limits.policy import ANY, Policy, parse_window
 from writ.store.work import Store, after_commit

@@ -62,16 +62,7 @@ def find_session(connection: Connection, token: str) -> Actor | None:
     row = _FIND.first(connection, {"token_hash": hash_token(token), "at": now()})
     if row is None:
         return None
-    session_id, user_id, email, role, organization_id = row
-    return Actor(
-        id=user_id,
-        kind="session",
-        email=email,
-        role=role,
-        scopes=SCOPES_OF_ROLE[role],
-        session_id=session_id,
-        organization_id=organization_id,
-    )
+    return _as_actor(*row)
 
 
 def actor_of(session: Session, user_id: UUID) -> Actor:
@@ -80,15 +71,7 @@ def actor_of(session: Session, user_id: UUID) -> Actor:
     Raises NoResultFound when there is no such user.
     """
     wanted = select(User.email, User.role, User.organization_id).where(User.id == user_id)
-    email, role, organization_id = session.execute(wanted).one()
-    return Actor(
-        id=user_id,
-        kind="session",
-        email=email,
-        role=role,
-        scopes=SCOPES_OF_ROLE[role],
-        organization_id=organization_id,
-    )
+    return _as_actor(None, user_id, *session.execute(wanted).one())
 
 
 def revoke_session(session: Session, session_id: UUID) -> bool:
@@ -108,6 +91,18 @@ def purge_sessions(session: Session) -> int:
     over = select(LoginSession.id).where(LoginSession.expires_at <= now()).with_for_update(skip_locked=True)
     gone = delete(LoginSession).where(LoginSession.id.in_(over.scalar_subquery()))
     return len(session.execute(gone.returning(LoginSession.id)).all())
+
+
+def _as_actor(session_id: UUID | None, user_id: UUID, email: str, role: str, organization_id: UUID) -> Actor:
+    return Actor(
+        id=user_id,
+        kind="session",
+        email=email,
+        role=role,
+        scopes=SCOPES_OF_ROLE[role],
+        session_id=session_id,
+        organization_id=organization_id,
+    )
 
 
 def hash_token(token: str) -> str:

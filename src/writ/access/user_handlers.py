@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from writ.access import user_reading, user_rules
-from writ.access.callers import caller
-from writ.access.key_rules import organization_of
 from writ.access.login import check_credentials
 from writ.gateway.call import Answer, Call, ok
+from writ.gateway.callers import caller, organization_of
 
 
 def list_users(call: Call) -> Answer:

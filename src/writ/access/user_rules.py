@@ -25,7 +25,6 @@ from writ_contract.errors import (
     USER_NOT_FOUND,
 )
 
-from writ.access.key_rules import organization_of
 from writ.access.login import Proof
 from writ.access.models import User
 from writ.access.oauth.grants import revoke_grants_of
@@ -37,6 +36,7 @@ from writ.access.user_reading import read_user
 from writ.contract.errors import Refusal
 from writ.events.publish import publish
 from writ.gateway.call import Actor
+from writ.gateway.callers import organization_of
 from writ.store.base import new_id, now
 
 

@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import SimpleQueue
 from typing import Any
 
+from writ.events.signing import decoded_key
+
 TOLERANCE_SECONDS = 300
 """How old a timestamp may be, as Standard Webhooks advises."""
 
@@ -30,18 +32,11 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes, *, at: float | 
     if not moment.isdigit() or abs((time.time() if at is None else at) - int(moment)) > TOLERANCE_SECONDS:
         return False
     signed = f"{message_id}.{moment}.".encode() + body
-    good = base64.b64encode(hmac.digest(_key(secret), signed, hashlib.sha256)).decode()
+    good = base64.b64encode(
+        hmac.digest(decoded_key(secret) or secret.encode(), signed, hashlib.sha256)
+    ).decode()
     given = (entry.partition(",") for entry in headers.get("webhook-signature", "").split(" "))
     return any(version == "v1" and hmac.compare_digest(value, good) for version, _, value in given)
-
-
-def _key(secret: str) -> bytes:
-    if secret.startswith("whsec_"):
-        try:
-            return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-        except ValueError:
-            pass
-    return secret.encode()
 
 
 class Receiver:

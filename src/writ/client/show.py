@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -70,8 +69,3 @@ def plain(value: Any) -> str:
     if isinstance(value, dict):
         return json.dumps(value, ensure_ascii=False)
     return str(value)
-
-
-def at_terminal() -> bool:
-    """Whether a person watches."""
-    return sys.stderr.isatty()

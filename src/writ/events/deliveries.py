@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, RowMapping, Select, insert, literal, select
+from sqlalchemy import Connection, Select, insert, literal, select
 from sqlalchemy.orm import Session
 from writ_contract.errors import (
     DELIVERY_NOT_FOUND,
@@ -22,7 +22,7 @@ from writ.contract.errors import FieldError, Refusal
 from writ.contract.violations import refuse
 from writ.events.envelope import event_name
 from writ.events.matching import passes
-from writ.events.models import Event
+from writ.events.models import TOLD_COLUMNS, Event
 from writ.events.payload import Told, render
 from writ.events.subscription_reading import read_webhook
 from writ.events.subscriptions import check_types, find_webhook
@@ -59,27 +59,12 @@ _ORDERS = {
     "-created_at": Order((Delivery.id,), descending=True),
 }
 _FILTERS = {"status": Delivery.status, "event_type": Delivery.event_type}
-_EVENT = select(
-    Event.id,
-    Event.type,
-    Event.organization_id,
-    Event.project_id,
-    Event.subject,
-    Event.data,
-    Event.changes,
-    Event.created_at,
-    Event.position,
-)
-_EVENT_WITHOUT_DATA = _EVENT.with_only_columns(
-    Event.id,
-    Event.type,
-    Event.organization_id,
-    Event.project_id,
-    Event.subject,
-    literal(None).label("data"),
-    literal(None).label("changes"),
-    Event.created_at,
-    Event.position,
+_EVENT = select(*TOLD_COLUMNS)
+_EVENT_WITHOUT_DATA = select(
+    *(
+        literal(None).label(column.name) if column.name in ("data", "changes") else column
+        for column in TOLD_COLUMNS
+    )
 )
 
 
@@ -190,7 +175,7 @@ def replay_range(session: Session, actor: Actor, webhook_id: UUID, body: Mapping
     )
     wanted = []
     for looked_at, row in enumerate(rows.mappings().yield_per(100), 1):
-        event = _told(row)
+        event = Told.of(row)
         if passes(event, webhook.filters):
             wanted.append(replace(event, data={}, changes=None))
         if looked_at > LOOKED_AT * most or len(wanted) > most:
@@ -210,11 +195,7 @@ def replay_range(session: Session, actor: Actor, webhook_id: UUID, body: Mapping
 def read_event(connection: Connection | Session, event_id: UUID) -> Told | None:
     """An event as it is told, or None when it is kept no longer."""
     row = connection.execute(_EVENT.where(Event.id == event_id)).mappings().one_or_none()
-    return None if row is None else _told(row)
-
-
-def _told(row: RowMapping) -> Told:
-    return Told(**{str(name): value for name, value in row.items()})
+    return None if row is None else Told.of(row)
 
 
 def _find_active(session: Session, actor: Actor, webhook_id: UUID) -> WebhookSubscription:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from writ.events.models import Event
+from writ.events.models import TOLD_COLUMNS, Event
 from writ.events.payload import Told
 from writ.store.batch import Batch, Reading
 
@@ -119,17 +119,7 @@ _NEXT_RETRY = Reading(
 )
 
 
-_EVENTS = select(
-    Event.id,
-    Event.type,
-    Event.organization_id,
-    Event.project_id,
-    Event.subject,
-    Event.data,
-    Event.changes,
-    Event.created_at,
-    Event.position,
-)
+_EVENTS = select(*TOLD_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,4 +264,4 @@ def read_due(
 def read_events(connection: Connection, ids: Sequence[str]) -> list[Told]:
     """The events of these ids, as far as they are still kept."""
     rows = connection.execute(_EVENTS.where(Event.id.in_([UUID(key) for key in ids])))
-    return [Told(*row) for row in rows]
+    return [Told.of(row) for row in rows.mappings()]

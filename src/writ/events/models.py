@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Table, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from writ.store.base import Base, Json, new_id, now
@@ -48,6 +48,24 @@ class Event(Base):
     changes: Mapped[dict[str, Any] | None] = mapped_column(Json)
     subscription_id: Mapped[UUID | None] = mapped_column()
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+
+
+_EVENT_COLUMNS = cast(Table, Event.__table__).c
+TOLD_COLUMNS = tuple(
+    _EVENT_COLUMNS[name]
+    for name in (
+        "position",
+        "id",
+        "type",
+        "organization_id",
+        "project_id",
+        "subject",
+        "data",
+        "changes",
+        "created_at",
+    )
+)
+"""What is told of an event."""
 
 
 class EventLog(Base):

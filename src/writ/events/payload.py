@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import orjson
+from sqlalchemy import RowMapping
 
 from writ.events.envelope import envelope, event_name
 
@@ -52,6 +53,11 @@ class Told:
     changes: Mapping[str, Any] | None
     created_at: datetime
     position: int | None = None
+
+    @classmethod
+    def of(cls, row: RowMapping) -> Told:
+        """From a row of `TOLD_COLUMNS`."""
+        return cls(**{str(name): value for name, value in row.items()})
 
 
 def render(event: Tellable, public_url: str | None) -> bytes:

@@ -47,26 +47,12 @@ class Engine(Protocol):
         ...
 
 
-class NoEngine:
-    """Nothing follows from events."""
-
-    def take(self, session: Session, events: Sequence[NumberedEvent]) -> None:
-        """Write nothing."""
-
-    def wake(self) -> None:
-        """Wake nobody."""
-
-    def run(self, stop: threading.Event) -> None:
-        """Wait for the end."""
-        stop.wait()
-
-
 MakeEngine = Callable[[Settings, Store, Lease], Engine]
 
 
 def run_pump(
     settings: Settings,
-    make_engine: MakeEngine = lambda _settings, _store, _lease: NoEngine(),
+    make_engine: MakeEngine,
     *,
     stop: threading.Event | None = None,
 ) -> None:

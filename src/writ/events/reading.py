@@ -16,7 +16,7 @@ from writ_contract.events import ALL_EVENTS
 
 from writ.contract.errors import Refusal
 from writ.events.envelope import PREFIX, envelope, event_id
-from writ.events.models import Event, EventLog
+from writ.events.models import TOLD_COLUMNS, Event, EventLog
 from writ.events.sequencer import ROW
 from writ.events.types import expand_types
 from writ.gateway.call import Actor
@@ -24,19 +24,8 @@ from writ.store.paging import Page
 from writ.store.prepared import Prepared
 
 _EVENTS, _LOG = cast(Table, Event.__table__), cast(Table, EventLog.__table__)
-_SHOWN = (
-    _EVENTS.c.position,
-    _EVENTS.c.id,
-    _EVENTS.c.type,
-    _EVENTS.c.organization_id,
-    _EVENTS.c.project_id,
-    _EVENTS.c.subject,
-    _EVENTS.c.data,
-    _EVENTS.c.changes,
-    _EVENTS.c.created_at,
-)
 _ONE = Prepared(
-    select(*_SHOWN).where(
+    select(*TOLD_COLUMNS).where(
         _EVENTS.c.id == bindparam("id"),
         _EVENTS.c.organization_id == bindparam("organization"),
         _EVENTS.c.position.is_not(None),
@@ -45,7 +34,7 @@ _ONE = Prepared(
 )
 _STATE = Prepared(select(_LOG.c.last_position, _LOG.c.purged_position).where(_LOG.c.id == ROW))
 _ALL_AFTER = Prepared(
-    select(*_SHOWN, _EVENTS.c.subscription_id)
+    select(*TOLD_COLUMNS, _EVENTS.c.subscription_id)
     .where(_EVENTS.c.position > bindparam("after"))
     .order_by(_EVENTS.c.position)
     .limit(bindparam("limit", type_=Integer))
@@ -195,7 +184,7 @@ def _after(types: int, projects: int) -> Prepared:
         branches = [_branch()]
     found = union_all(*(select(branch.subquery()) for branch in branches)).subquery()
     statement = (
-        select(*_SHOWN)
+        select(*TOLD_COLUMNS)
         .join(found, found.c.position == _EVENTS.c.position)
         .order_by(_EVENTS.c.position)
         .limit(bindparam("limit", type_=Integer))

@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import Table, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from writ.events.models import Event, EventLog
+from writ.events.models import TOLD_COLUMNS, Event, EventLog
 from writ.store.lease import Lease
 from writ.store.prepared import Prepared
 from writ.store.work import Store
@@ -42,18 +42,7 @@ _NUMBER = (
     update(_EVENTS)
     .where(_EVENTS.c.sequence == _NEXT.c.sequence)
     .values(position=bindparam("last") + _NEXT.c.place)
-    .returning(
-        _EVENTS.c.position,
-        _EVENTS.c.id,
-        _EVENTS.c.type,
-        _EVENTS.c.organization_id,
-        _EVENTS.c.project_id,
-        _EVENTS.c.subject,
-        _EVENTS.c.data,
-        _EVENTS.c.changes,
-        _EVENTS.c.subscription_id,
-        _EVENTS.c.created_at,
-    )
+    .returning(*TOLD_COLUMNS, _EVENTS.c.subscription_id)
 )
 _ADVANCE = update(_LOG).where(_LOG.c.id == ROW).values(last_position=bindparam("reached"))
 
@@ -70,8 +59,8 @@ class NumberedEvent:
     subject: str
     data: dict[str, Any]
     changes: dict[str, Any] | None
-    subscription_id: UUID | None
     created_at: datetime
+    subscription_id: UUID | None
 
 
 def number_events(session: Session, limit: int = BATCH) -> list[NumberedEvent]:

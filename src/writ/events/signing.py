@@ -12,7 +12,6 @@ import base64
 import binascii
 import hmac
 import secrets
-from hashlib import sha256
 
 PREFIX = "whsec_"
 _KEY_BYTES = 32
@@ -67,9 +66,3 @@ class Signer:
             before = "sha256=" + hmac.digest(self._texts[1], body, "sha256").hex()
             named["X-WedSync-Signature-Previous"] = named["X-Webhook-Signature-Previous"] = before
         return named
-
-
-def verify_whole(secret: str, body: bytes, signature: str) -> bool:
-    """Say whether `signature`, of the form `sha256=<hex>`, is the body's, compared in constant time."""
-    wanted = "sha256=" + hmac.new(secret.encode(), body, sha256).hexdigest()
-    return hmac.compare_digest(wanted.encode(), signature.encode())

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from writ_contract.errors import UNAUTHORIZED, URL_NOT_ALLOWED, WEBHOOK_NOT_FOUND
+from writ_contract.errors import URL_NOT_ALLOWED, WEBHOOK_NOT_FOUND
 
 from writ.contract.errors import FieldError, Refusal
 from writ.contract.violations import refuse
@@ -21,6 +21,7 @@ from writ.events.subscription_reading import visible_to
 from writ.events.types import expand_types
 from writ.events.webhook_models import WebhookSubscription
 from writ.gateway.call import Actor
+from writ.gateway.callers import organization_of
 from writ.outgoing.guard import Network, parse_url
 from writ.store.base import new_id, now
 from writ.store.secrets import Sealer
@@ -128,13 +129,6 @@ def find_webhook(session: Session, actor: Actor, webhook_id: UUID) -> WebhookSub
     if webhook is None:
         raise Refusal(WEBHOOK_NOT_FOUND)
     return webhook
-
-
-def organization_of(actor: Actor) -> UUID:
-    """The caller's organization. Raises Refusal UNAUTHORIZED when there is none, as for no caller of ours."""
-    if actor.organization_id is None:
-        raise Refusal(UNAUTHORIZED)
-    return actor.organization_id
 
 
 def one_spelling(

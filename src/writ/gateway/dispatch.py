@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from writ.contract.errors import Refusal
 from writ.gateway import AFTER_BODY, BEFORE_BODY
 from writ.gateway.call import Answer, Call
-from writ.gateway.reply import Reply, render, render_refusal
+from writ.gateway.reply import Reply, render, render_refusal_of
 from writ.gateway.services import Once, Recorder
 
 log = structlog.get_logger(__name__)
@@ -68,9 +68,7 @@ def _carry_out(call: Call, recorder: Recorder, once: Once | None = None) -> Repl
             raise
         refusal = as_refusal(error, call.request_id)
         call.close()
-        reply = render_refusal(
-            refusal, call.request_id, call.operation.errors_lower, call.operation.errors_oauth
-        )
+        reply = render_refusal_of(call.operation, refusal, call.request_id)
         return once.keep_refusal(call, refusal, reply) or reply
     # Rendered first: an answer that cannot be sent must not leave its effect behind.
     reply = render(answer, call.request_id)

@@ -29,7 +29,7 @@ from writ.gateway.reading import (
     spool,
 )
 from writ.gateway.record import record
-from writ.gateway.reply import Reply, WrongAnswer, check, render_refusal
+from writ.gateway.reply import Reply, WrongAnswer, check, render_refusal, render_refusal_of
 from writ.gateway.services import Services
 from writ.gateway.threads import Threads
 from writ.gateway.trace import Trace
@@ -121,7 +121,7 @@ class Gateway(SpecMiddleware):  # type: ignore[misc]
             if reply.stream is not None:
                 await self._end(reply.stream)
             refusal = Refusal("SERVICE_UNAVAILABLE", "The request cannot be recorded, so it is not answered.")
-            return render_refusal(refusal, trace.request_id, self.lower)
+            return self._refuse(trace, refusal)
         return reply
 
     async def _outside(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> tuple[int, str]:
@@ -170,7 +170,7 @@ class Gateway(SpecMiddleware):  # type: ignore[misc]
         operation = trace.operation
         if operation is None:
             return render_refusal(refusal, trace.request_id, self.lower)
-        return render_refusal(refusal, trace.request_id, operation.errors_lower, operation.errors_oauth)
+        return render_refusal_of(operation, refusal, trace.request_id)
 
     def _as_stranger(self, trace: Trace, reply: Reply) -> Reply:
         try:
@@ -313,8 +313,7 @@ def _carry_and_render(carry: Callable[[Call], Reply], call: Call) -> Reply:
         return carry(call)
     except Exception as error:
         refusal = dispatch.as_refusal(error, call.request_id)
-        operation = call.operation
-        return render_refusal(refusal, call.request_id, operation.errors_lower, operation.errors_oauth)
+        return render_refusal_of(call.operation, refusal, call.request_id)
 
 
 async def _disconnected(receive: Receive) -> None:

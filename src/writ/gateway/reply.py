@@ -109,6 +109,11 @@ def _described(message: str) -> str:
     return "".join(c if " " <= c <= "~" and c not in '"\\' else "'" for c in message)
 
 
+def render_refusal_of(operation: Operation, refusal: Refusal, request_id: str) -> Reply:
+    """A refusal as the clients of the operation read it."""
+    return render_refusal(refusal, request_id, operation.errors_lower, operation.errors_oauth)
+
+
 def _field(error: FieldError, lower: bool) -> dict[str, str]:
     # A field's code is one of the catalogue's, or a keyword of JSON Schema, which has a spelling of its own.
     entry = error.as_json()

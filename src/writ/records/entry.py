@@ -22,7 +22,6 @@ from writ.records.redact import Pointers, pointers_of, scrub, shown
 
 FORM = 1
 LARGEST_PARAMETERS = 4096
-BASE_PATH = "/api"
 
 COLUMNS = (
     "id",
@@ -132,7 +131,7 @@ def first_id(moment: datetime) -> UUID:
 
 def endpoint_of(operation: Operation) -> str:
     """The operation's path as the contract has it, without the base path."""
-    return operation.path.removeprefix(BASE_PATH)[:ENDPOINT_CHARACTERS]
+    return operation.endpoint.partition(" ")[2][:ENDPOINT_CHARACTERS]
 
 
 def clean(text: str, length: int) -> str:

@@ -2,45 +2,41 @@
 
 from __future__ import annotations
 
-from writ_contract.errors import UNAUTHORIZED
-
-from writ.contract.errors import Refusal
 from writ.gateway.call import Answer, Call, ok
+from writ.gateway.callers import caller, organization_of
 from writ.records import reading, usage
 from writ.records.export import MEDIA_TYPES, export
 
 
 def list_audit_log(call: Call) -> Answer:
     """A page of the audit log."""
-    return ok(reading.read_log(call.read, call.actor, call.query))
+    return ok(reading.read_log(call.read, caller(call), call.query))
 
 
 def get_audit_entry(call: Call) -> Answer:
     """One entry of the audit log."""
-    return ok(reading.read_entry(call.read, call.actor, call.path["id"]))
+    return ok(reading.read_entry(call.read, caller(call), call.path["id"]))
 
 
 def export_audit_log(call: Call) -> Answer:
     """The audit log as a file."""
-    if call.actor is None:
-        raise Refusal(UNAUTHORIZED)
     accepted = call.headers.get("accept", "")
     only_csv = MEDIA_TYPES["csv"] in accepted and MEDIA_TYPES["jsonl"] not in accepted
     form = call.query.get("format") or ("csv" if only_csv else "jsonl")
-    stream = export(call.services.store, call.actor, call.query, form)
+    stream = export(call.services.store, caller(call), call.query, form)
     return Answer(stream=stream, media_type=MEDIA_TYPES[form])
 
 
 def get_usage_summary(call: Call) -> Answer:
     """Requests by hour or day."""
-    return ok(usage.summary(call.read, reading.organization_of(call.actor), call.query))
+    return ok(usage.summary(call.read, organization_of(caller(call)), call.query))
 
 
 def get_usage_endpoints(call: Call) -> Answer:
     """Requests by operation."""
-    return ok(usage.by_endpoint(call.read, reading.organization_of(call.actor), call.query))
+    return ok(usage.by_endpoint(call.read, organization_of(caller(call)), call.query))
 
 
 def get_usage_errors(call: Call) -> Answer:
     """Refusals by operation and status."""
-    return ok(usage.by_error(call.read, reading.organization_of(call.actor), call.query))
+    return ok(usage.by_error(call.read, organization_of(caller(call)), call.query))

@@ -11,43 +11,20 @@ from uuid import UUID
 import orjson
 from sqlalchemy import ColumnElement, Connection, Integer, Select, bindparam, literal_column, select
 from sqlalchemy.ext.compiler import compiles
-from writ_contract.errors import AUDIT_ENTRY_NOT_FOUND, CURSOR_INVALID, ERRORS, FORBIDDEN, UNAUTHORIZED
+from writ_contract.errors import AUDIT_ENTRY_NOT_FOUND, CURSOR_INVALID, ERRORS, FORBIDDEN
 from writ_contract.operations import OPERATIONS
 
 from writ.contract.errors import Refusal
 from writ.gateway.call import Actor
-from writ.records.entry import first_id
+from writ.gateway.callers import organization_of
+from writ.records.entry import COLUMNS, first_id
 from writ.records.models import NOBODY, AuditEntry
 from writ.records.times import time_in
-from writ.store.base import SmallUuid
+from writ.store.base import DEFAULT_ORGANIZATION_ID, SmallUuid
 from writ.store.paging import Page, equals
 from writ.store.prepared import Prepared
 
-HOUSE = UUID(int=1)
-"""The organization of those who run this Writ: the one that the migrations make."""
-
-SHOWN = (
-    "id",
-    "timestamp",
-    "organization_id",
-    "api_key_id",
-    "user_id",
-    "application_id",
-    "actor_kind",
-    "operation_id",
-    "endpoint",
-    "method",
-    "path",
-    "parameters",
-    "status_code",
-    "error_code",
-    "response_time_us",
-    "request_size_bytes",
-    "response_size_bytes",
-    "ip_address",
-    "user_agent",
-    "seal",
-)
+SHOWN = ("id", "timestamp", *COLUMNS[1:], "seal")
 ALL_IDS = (UUID(int=0), UUID(int=(1 << 128) - 1))
 USUAL_STATUS = 200
 
@@ -83,7 +60,7 @@ _OPERATION_AT = {(spec.method, spec.path): spec.operation_id for spec in OPERATI
 _ENDPOINTS = frozenset(spec.path for spec in OPERATIONS.values())
 
 
-def read_log(connection: Connection, actor: Actor | None, query: Mapping[str, Any]) -> dict[str, Any]:
+def read_log(connection: Connection, actor: Actor, query: Mapping[str, Any]) -> dict[str, Any]:
     """A page of the log, newest first; `query` as the contract's parameters name them.
 
     Raises:
@@ -95,7 +72,7 @@ def read_log(connection: Connection, actor: Actor | None, query: Mapping[str, An
 
 
 def read_entries(
-    connection: Connection, actor: Actor | None, query: Mapping[str, Any], *, newest_first: bool = True
+    connection: Connection, actor: Actor, query: Mapping[str, Any], *, newest_first: bool = True
 ) -> Page:
     """A page of rows as the database has them; raises as `read_log`. `query` may lack all but `limit`."""
     organization, filters = _chosen(actor, query)
@@ -206,7 +183,7 @@ def _from_cursor(cursor: str) -> UUID:
         ) from None
 
 
-def read_entry(connection: Connection, actor: Actor | None, entry_id: UUID) -> dict[str, Any]:
+def read_entry(connection: Connection, actor: Actor, entry_id: UUID) -> dict[str, Any]:
     """One entry.
 
     Raises:
@@ -239,19 +216,14 @@ def request_id_of(entry_id: UUID) -> str:
     return f"req_{entry_id.hex}"
 
 
-def organization_of(actor: Actor | None) -> UUID:
-    """The actor's organization. Raises Refusal UNAUTHORIZED when there is none."""
-    if actor is None or actor.organization_id is None:
-        raise Refusal(UNAUTHORIZED)
-    return actor.organization_id
+def sees_strangers(actor: Actor) -> bool:
+    """Whether calls of nobody known are the actor's to see: owners and admins of those who run this Writ,
+    which is the organization that the migrations make.
+    """
+    return organization_of(actor) == DEFAULT_ORGANIZATION_ID and actor.role in ("owner", "admin")
 
 
-def sees_strangers(actor: Actor | None) -> bool:
-    """Whether calls of nobody known are the actor's to see: owners and admins of those who run this Writ."""
-    return organization_of(actor) == HOUSE and actor is not None and actor.role in ("owner", "admin")
-
-
-def _chosen(actor: Actor | None, query: Mapping[str, Any]) -> tuple[UUID, dict[Any, Any]]:
+def _chosen(actor: Actor, query: Mapping[str, Any]) -> tuple[UUID, dict[Any, Any]]:
     """Whose rows are asked for, and what they must have beside."""
     organization = organization_of(actor)
     filters = equals(query, _COLUMNS)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from writ.access.callers import caller
-from writ.access.key_rules import organization_of
 from writ.access.oauth import application_rules as rules
 from writ.access.oauth.application_reading import read_application, read_applications
 from writ.gateway.call import Answer, Call, ok
+from writ.gateway.callers import caller, organization_of
 
 
 def list_applications(call: Call) -> Answer:

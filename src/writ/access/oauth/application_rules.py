@@ -18,7 +18,6 @@ from writ_contract.errors import (
 )
 from writ_contract.states import APPROVAL_STATUS
 
-from writ.access.key_rules import organization_of
 from writ.access.oauth.application_reading import read_application
 from writ.access.oauth.models import DeveloperApplication as Application
 from writ.access.oauth.secrets import CLIENT_SECRET_PREFIX, hash_secret, make_secret
@@ -26,6 +25,7 @@ from writ.contract.errors import FieldError, Refusal
 from writ.contract.violations import refuse
 from writ.events.publish import publish
 from writ.gateway.call import Actor
+from writ.gateway.callers import organization_of
 from writ.store.base import new_id, now
 
 

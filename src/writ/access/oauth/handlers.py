@@ -8,7 +8,6 @@ from typing import Any
 from authlib.oauth2 import OAuth2Error
 from writ_contract.errors import INVALID_GRANT
 
-from writ.access.callers import caller
 from writ.access.oauth.clients import OAuthUser
 from writ.access.oauth.consent import consent_page
 from writ.access.oauth.grants import Reused, revoke_reused
@@ -18,6 +17,7 @@ from writ.access.roles import KNOWN_SCOPES, SCOPES_OF_ROLE
 from writ.access.user_rules import require_login
 from writ.contract.errors import Refusal
 from writ.gateway.call import Answer, Call, ok
+from writ.gateway.callers import caller
 
 _AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
 

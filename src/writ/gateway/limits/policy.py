@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 
 ANY = "*"
-SUBJECTS = ("key", "user", "application", "organization", "address")
 SURFACES = ("publishing", "studio", "content", "oauth", "platform", "hosting")
 """The surfaces of the contract's x-surfaces."""
 

@@ -17,7 +17,7 @@ import writ.events.models
 import writ.events.webhook_models
 import writ.hosting.jobs
 import writ.store.lease  # noqa: F401  (tables and kinds of job register themselves)
-from writ.access import projects
+from writ.access import key_marks, projects
 from writ.access.authenticator import CredentialAuthenticator
 from writ.access.bootstrap import Credentials, ensure_admin
 from writ.access.models import DEFAULT_ORGANIZATION_ID
@@ -80,13 +80,15 @@ def make_services(settings: Settings) -> Services:
     store = Store(settings.database, pool_size=settings.server_threads)
     projects.use(find_site_ids)
     redis: Redis = transport.make_client(settings.redis_url)
+    key_marks.use(store, transport.make_client(settings.redis_url, answer_seconds=1.0))
+    authenticator = CredentialAuthenticator()
     sealer = Sealer(settings.secret())
     return Services(
         settings=settings,
         store=store,
         files=FileStore(settings.files_root),
         redis=redis,
-        authenticator=CredentialAuthenticator(),
+        authenticator=authenticator,
         sealer=sealer,
         limiter=RedisLimiter(
             settings.redis_url,
@@ -94,6 +96,7 @@ def make_services(settings: Settings) -> Services:
             DEFAULT_ORGANIZATION_ID,
             factor=settings.rate_limit_factor,
             without_redis=settings.rate_limit_without_redis,
+            watch=authenticator.keys,
         ),
         once=KeptAnswers(settings, store, sealer),
         recorder=AuditRecorder(Journal(settings.home_path / FOLDER, fsync=settings.audit_fsync)),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from writ.access import (
-    key_lookup,
+    key_cache,
     key_rules,
     key_secrets,
     login,
@@ -83,6 +83,6 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (throttle, sessions, login, key_lookup, key_rules, key_secrets):
+    for module in (throttle, sessions, login, key_cache, key_rules, key_secrets):
         monkeypatch.setattr(module, "now", clock)
     return clock

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from writ_contract.operations import OPERATIONS
 
 from tests.access.conftest import Clock
-from writ.access import key_lookup, key_permissions, key_reading, key_rules, key_secrets, projects
-from writ.access.key_use import KeyUse
+from tests.access.finding import find
+from writ.access import key_permissions, key_reading, key_rules, key_secrets, projects
 from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, User
 from writ.access.roles import EVERY, KNOWN_SCOPES, SCOPES_OF_ROLE
 from writ.contract.errors import Refusal
@@ -27,11 +27,6 @@ SEALER = Sealer(b"k" * 32)
 SHOP, BLOG, FORUM, UNKNOWN = (str(UUID(int=at)) for at in (501, 502, 503, 599))
 DELETE_SITE = "DELETE /sites/{id}"
 QUERY = {"limit": 2, "sort": "created_at"}
-
-
-class NoUse(KeyUse):
-    def note(self, *_: Any) -> None:
-        """Nothing is written."""
 
 
 @pytest.fixture(autouse=True)
@@ -60,8 +55,7 @@ def make(store: Store, actor: Actor, **body: Any) -> key_rules.Shown:
 
 
 def actor_of(store: Store, shown: key_rules.Shown) -> Actor:
-    with store.read() as connection:
-        return key_lookup.find_key(connection, shown.api_key, "192.0.2.1", NoUse(), store)
+    return find(store, shown.api_key)
 
 
 def refused(store: Store, code: str, attempt: Callable[[Session], object]) -> Refusal:

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from tests.access.conftest import Clock
+from tests.access.finding import HERE, Asking, NoUse, find
 from tests.conformance.contract import CONTRACT
-from writ.access import key_lookup, key_reading, key_rules, key_text, key_use, projects
-from writ.access.key_use import KeyUse
+from writ.access import key_reading, key_rules, key_text, key_use, projects
+from writ.access.key_cache import KeyCache
 from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, Organization, User
 from writ.access.roles import EVERY, KNOWN_SCOPES, SCOPES_OF_PRESET, SCOPES_OF_ROLE
 from writ.contract.errors import Refusal
@@ -27,18 +28,6 @@ from writ.store.work import Store
 
 SEALER = Sealer(b"k" * 32)
 SITES = [UUID(int=at) for at in (501, 502, 503)]
-HERE = "192.0.2.1"
-
-
-class Notes(KeyUse):
-    """Keeps what is noted, and writes nothing."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.noted: list[tuple[UUID, datetime]] = []
-
-    def note(self, store: Store, key_id: UUID, at: datetime) -> None:
-        self.noted.append((key_id, at))
 
 
 @pytest.fixture
@@ -69,11 +58,6 @@ def create(store: Store, actor: Actor, **body: Any) -> tuple[UUID, str]:
     with store.begin() as session:
         shown = key_rules.create_key(session, SEALER, actor, {"key_name": "K", **body})
     return shown.id, shown.api_key
-
-
-def find(store: Store, text: str, address: str = HERE, use: KeyUse | None = None) -> Actor:
-    with store.read() as connection:
-        return key_lookup.find_key(connection, text, address, use or Notes(), store)
 
 
 def code_of(store: Store, text: str, address: str = HERE) -> str:
@@ -124,10 +108,11 @@ def test_an_id_of_more_than_128_bits_is_none() -> None:
 
 def test_a_mistyped_key_costs_no_select() -> None:
     nothing: Any = None
+    asking: Any = Asking(nothing, None)
     text = key_text.make_key(UUID(int=1), "live")
     for wrong in (text[:-1], text + "0", text[:-1] + ("0" if text[-1] != "0" else "1"), "writ_", ""):
         with pytest.raises(Refusal, match="API_KEY_INVALID"):
-            key_lookup.find_key(nothing, wrong, HERE, Notes(), nothing)
+            KeyCache().find(asking, wrong)
 
 
 @pytest.mark.requirement(
@@ -344,7 +329,7 @@ def test_keys_of_another_organization_are_not_there(store: Store, owner: Actor) 
 @pytest.mark.requirement("S3-23")
 def test_a_use_is_noted_once_a_minute_and_written_once(store: Store, owner: Actor, clock: Clock) -> None:
     key_id, text = create(store, owner)
-    notes = Notes()
+    notes = NoUse()
     find(store, text, use=notes)
     assert notes.noted == [(key_id, clock.at)]
     first = clock.at

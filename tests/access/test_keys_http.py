@@ -49,12 +49,15 @@ def made(owner: httpx.Client, **body: Any) -> dict[str, Any]:
 
 
 def statuses(products: list[Product], text: str) -> list[Any]:
-    """What each server answers to the key: 200, or the code of the refusal."""
-    found = []
-    for product in products:
-        answer = httpx.get(f"{product.url}/api/sites", headers={"Authorization": f"Bearer {text}"})
-        found.append(200 if answer.status_code == 200 else answer.json()["code"])
-    return found
+    """What each server answers to the key: 200, or the code of the refusal. Asked twice, the same twice."""
+    asked = [_status(product, text) for product in products]
+    assert [_status(product, text) for product in products] == asked
+    return asked
+
+
+def _status(product: Product, text: str) -> Any:
+    answer = httpx.get(f"{product.url}/api/sites", headers={"Authorization": f"Bearer {text}"})
+    return 200 if answer.status_code == 200 else answer.json()["code"]
 
 
 @pytest.mark.requirement("S1-17", "S1-51", "S1-52", "S1-53", "S3-23")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from writ_contract.errors import MALFORMED_REQUEST, UNAUTHORIZED
 
 from writ.access.cookies import COOKIE
-from writ.access.key_lookup import find_key
+from writ.access.key_cache import KeyCache
 from writ.access.key_secrets import good_secrets
 from writ.access.key_text import PREFIX, visible_prefix
-from writ.access.key_use import KeyUse
 from writ.access.oauth.lookup import find_token, looks_like_token
 from writ.access.oauth.server import fixed_issuer
 from writ.access.origin import check_origin
@@ -29,13 +28,13 @@ class CredentialAuthenticator:
     """
 
     def __init__(self) -> None:
-        self._key_use = KeyUse()
+        self.keys = KeyCache()
 
     def authenticate(self, call: Call) -> Actor | None:
         """Who calls; None when the request has no credential.
 
         Raises Refusal MALFORMED_REQUEST for two headers with different credentials; UNAUTHORIZED or what
-        `find_key` or `find_token` says for one that is not good; ORIGIN_NOT_ALLOWED for a cookie
+        `KeyCache.find` or `find_token` says for one that is not good; ORIGIN_NOT_ALLOWED for a cookie
         from a foreign page.
         """
         text = _in_headers(call)
@@ -44,7 +43,7 @@ class CredentialAuthenticator:
                 return find_token(call.read, text, fixed_issuer(call))
             if not text.startswith(PREFIX):
                 raise Refusal(UNAUTHORIZED)
-            return find_key(call.read, text, call.client_address, self._key_use, call.services.store)
+            return self.keys.find(call, text)
         token = call.cookie(COOKIE)
         if not token:
             return None

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import hmac
+from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, select
 from writ_contract.errors import ADDRESS_NOT_ALLOWED, API_KEY_EXPIRED, API_KEY_INVALID, API_KEY_REVOKED
 
 from writ.access.key_permissions import forbidden_of, projects_of
-from writ.access.key_text import read_key
-from writ.access.key_use import USE_INTERVAL, KeyUse
+from writ.access.key_text import KeyText
 from writ.access.models import ApiKey, User
 from writ.access.roles import scopes_of_key
 from writ.contract.errors import Refusal
 from writ.gateway.call import Actor
-from writ.store.base import now
 from writ.store.prepared import Prepared
-from writ.store.work import Store
 
 # Built once, and only columns. The row is found by its id, so that the secret is compared here, in constant
 # time.
@@ -46,38 +46,61 @@ _FIND = Prepared(
 )
 
 
-def find_key(connection: Connection, text: str, address: str, use: KeyUse, store: Store) -> Actor:
-    """Who calls with this key from this network address. One select, and nothing is kept between requests.
+@dataclass(frozen=True, slots=True)
+class FoundKey:
+    """A good secret, and what its key was when it was found.
 
-    The scopes are those of the key that its maker has as well, and of a key that is confined to projects only
-    those of systems that know of projects; whether the request has to be signed, and is, is asked later, with
-    the whole of it at hand. Raises Refusal API_KEY_INVALID for a text that
-    is no key of this server (a mistyped one costs no select); API_KEY_REVOKED, API_KEY_EXPIRED and
-    ADDRESS_NOT_ALLOWED only to whoever has the whole key.
+    `expired` says that the secret is of a key that was regenerated without a grace period, `expires_at` when
+    it ends if it has not ended yet, `networks` from where it may be used (from everywhere when empty).
     """
-    key = read_key(text)
-    row = None if key is None else _FIND.first(connection, {"id": key.id})
-    if key is None or row is None:
+
+    id: UUID
+    actor: Actor
+    is_active: bool
+    expired: bool
+    expires_at: datetime | None
+    networks: tuple[str, ...]
+    last_used_at: datetime | None
+
+    def require_good(self, at: datetime, address: str) -> None:
+        """Refuse a key that cannot be used at this time from this network address.
+
+        Raises:
+            Refusal: API_KEY_REVOKED, API_KEY_EXPIRED, ADDRESS_NOT_ALLOWED.
+        """
+        if self.expired:
+            raise Refusal(API_KEY_EXPIRED)
+        if not self.is_active:
+            raise Refusal(API_KEY_REVOKED)
+        if self.expires_at is not None and self.expires_at <= at:
+            raise Refusal(API_KEY_EXPIRED)
+        if self.networks and not _is_within(address, self.networks):
+            raise Refusal(ADDRESS_NOT_ALLOWED)
+
+
+def find_key(connection: Connection, key: KeyText) -> FoundKey:
+    """The key that a well-formed text is of. One select.
+
+    The scopes of its actor are those of the key that its maker has as well, and of a key that is confined to
+    projects only those of systems that know of projects; whether the request has to be signed, and is, is
+    asked later, with the whole of it at hand.
+
+    Raises:
+        Refusal: API_KEY_INVALID when there is none with this secret.
+    """
+    row = _FIND.first(connection, {"id": key.id})
+    if row is None:
         raise Refusal(API_KEY_INVALID)
     current, previous, previous_ends, active, ends, permissions, networks, used, organization = row[:9]
     tier, rate_limits, require_signature, user_id, email, role, status = row[9:]
-    at = now()
+    expired = False
     if not hmac.compare_digest(current, key.sha256):
         if previous is None or not hmac.compare_digest(previous, key.sha256):
             raise Refusal(API_KEY_INVALID)
         ends = previous_ends if ends is None or previous_ends is None else min(ends, previous_ends)
-        if ends is None:
-            raise Refusal(API_KEY_EXPIRED)
-    if not active or status != "active":
-        raise Refusal(API_KEY_REVOKED)
-    if ends is not None and ends <= at:
-        raise Refusal(API_KEY_EXPIRED)
-    if networks and not _is_within(address, networks):
-        raise Refusal(ADDRESS_NOT_ALLOWED)
-    if used is None or used <= at - USE_INTERVAL:
-        use.note(store, key.id, at)
+        expired = ends is None
     projects = projects_of(permissions)
-    return Actor(
+    actor = Actor(
         id=user_id,
         kind="key",
         email=email,
@@ -91,9 +114,10 @@ def find_key(connection: Connection, text: str, address: str, use: KeyUse, store
         forbidden=forbidden_of(permissions),
         must_sign=require_signature,
     )
+    return FoundKey(key.id, actor, active and status == "active", expired, ends, tuple(networks or ()), used)
 
 
-def _is_within(address: str, networks: list[str]) -> bool:
+def _is_within(address: str, networks: tuple[str, ...]) -> bool:
     try:
         found: IPv4Address | IPv6Address = ip_address(address)
     except ValueError:

@@ -77,7 +77,7 @@ class Call:
     `path`, `query` and `header_values` hold converted values with defaults filled in, `body` the parsed and
     validated body (a `Spooled` where the contract asks for a binary body). `session` is the unit of work,
     opened when first used and committed once by the dispatcher; `read` is a connection for selects that only
-    answer.
+    answer. `credential` is what the authenticator knows of the caller beside the actor.
     """
 
     __slots__ = (
@@ -85,6 +85,7 @@ class Call:
         "_session",
         "actor",
         "body",
+        "credential",
         "has_body",
         "header_values",
         "headers",
@@ -120,6 +121,7 @@ class Call:
         self.query: dict[str, Any] = {}
         self.body: Any = None
         self.actor: Actor | None = None
+        self.credential: Any = None
         self.has_body = False
         self.media: MediaRule | None = None
         self.signed_digest: str | None = None

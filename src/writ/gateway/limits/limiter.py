@@ -32,6 +32,9 @@ _BOOK_SECONDS = 60.0
 
 _RETRY_SECONDS = 2
 
+UNKNOWN = b""
+"""What a watch is told in the place of a value that could not be read."""
+
 
 class Watch(Protocol):
     """What has to be known of each caller and is read in the same round trip, at no cost of its own."""
@@ -41,7 +44,7 @@ class Watch(Protocol):
         ...
 
     def seen(self, call: Call, value: bytes | None) -> None:
-        """Told what was there, None for nothing, once the request is admitted; not told while Redis is gone.
+        """Told what was there once the request is admitted: None for nothing, `UNKNOWN` while Redis is gone.
 
         Raises:
             Refusal: what the value says about the caller.
@@ -100,8 +103,8 @@ class RedisLimiter:
         """
         operation = call.operation
         decision = self._admit(call.trace, call.actor, operation.surface, operation.rate_class)
-        if self._watch is not None and call.actor is not None and decision is not None:
-            self._watch.seen(call, decision.value)
+        if self._watch is not None and call.actor is not None:
+            self._watch.seen(call, UNKNOWN if decision is None else decision.value)
 
     def admit_stranger(self, trace: Trace) -> None:
         """Count the request for its address.

@@ -185,7 +185,7 @@ def worker(home: Path | None, count: int | None) -> None:
 def pump(home: Path | None) -> None:
     """Take events on: give them their order, and deliver them to webhooks. More than one take turns."""
     settings = _settings(home=home)
-    from writ.app import make_engine
+    from writ.duties.pump import make_engine
     from writ.events.pump import run_pump
     from writ.logs import configure_logging
 
@@ -201,7 +201,7 @@ def recorder(home: Path | None) -> None:
     One of several works, and the others wait. Needs the database and the home folder, but no Redis.
     """
     settings = _settings(home=home)
-    from writ.app import recorder_duties
+    from writ.duties.recorder import recorder_duties
     from writ.logs import configure_logging
     from writ.records.recorder import run_recorder
 

@@ -25,7 +25,7 @@ from tests.support.redis import RedisServer
 from writ.access.models import DEFAULT_ORGANIZATION_ID, ApiKey, User
 from writ.access.oauth.models import DeveloperApplication, OAuthCode, OAuthGrant, OAuthRefreshToken
 from writ.access.rate_models import ApiRateLimit
-from writ.app import recorder_duties
+from writ.duties.recorder import recorder_duties
 from writ.gateway.limits.counter import HOURS
 from writ.records.kept import KeptAnswer
 from writ.records.recorder import Duty, Recording
@@ -84,7 +84,7 @@ def make_key(log: Log) -> ApiKey:
 def test_answers_whose_time_is_over_go_in_batches_until_none_is_left(
     log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("writ.app.ANSWERS_AT_ONCE", 3)
+    monkeypatch.setattr("writ.duties.recorder.ANSWERS_AT_ONCE", 3)
     rows = [
         {
             "key_hash": f"{number:064}",

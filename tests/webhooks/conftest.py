@@ -22,7 +22,7 @@ from writ.access.models import (
     Organization,
     User,
 )
-from writ.app import make_engine
+from writ.duties.pump import make_engine
 from writ.events.models import Event, EventLog, Notification
 from writ.events.publish import publish
 from writ.events.pump import run_pump

@@ -16,30 +16,7 @@
 | the audit record, before the answer is sent | services.Recorder | 503 |
 | one line in the log | record.py | |
 
-A step is a function of the Call that raises a Refusal or returns nothing. Steps run in one thread hop; a body
-that is streamed to the disk comes between the two groups, so that nobody unknown can fill the disk.
+Their list is in steps.py. A step is a function of the Call that raises a Refusal or returns nothing.
+Steps run in one thread hop; a body that is streamed to the disk comes between the two groups, so that
+nobody unknown can fill the disk.
 """
-
-from __future__ import annotations
-
-from collections.abc import Callable
-
-from writ.gateway.authenticate import authenticate
-from writ.gateway.authorize import authorize
-from writ.gateway.call import Call
-from writ.gateway.limit import limit
-from writ.gateway.negotiate import negotiate
-from writ.gateway.signature import verify_signature, verify_streamed_body
-from writ.gateway.validate import validate_body, validate_parameters
-
-Step = Callable[[Call], None]
-
-BEFORE_BODY: tuple[Step, ...] = (
-    authenticate,
-    verify_signature,
-    limit,
-    authorize,
-    negotiate,
-    validate_parameters,
-)
-AFTER_BODY: tuple[Step, ...] = (verify_streamed_body, validate_body)

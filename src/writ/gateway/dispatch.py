@@ -6,10 +6,10 @@ import structlog
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from writ.contract.errors import Refusal
-from writ.gateway import AFTER_BODY, BEFORE_BODY
 from writ.gateway.call import Answer, Call
 from writ.gateway.reply import Reply, render, render_refusal_of
 from writ.gateway.services import Once, Recorder
+from writ.gateway.steps import AFTER_BODY, BEFORE_BODY
 
 log = structlog.get_logger(__name__)
 

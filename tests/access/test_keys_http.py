@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.product import Client, Product
+from tests.support.product import Client, Product, running_servers
 from tests.support.redis import RedisServer
 
 KEYS = "/v1/api-keys"
@@ -21,17 +21,8 @@ EVERYTHING = "*"
 @pytest.fixture
 def products(tmp_path: Path, database_url: str, redis_server: RedisServer) -> Iterator[list[Product]]:
     """Two servers that share nothing but database and Redis."""
-    both = [Product(tmp_path / f"home-{n}", database_url, redis_server.url) for n in range(2)]
-    try:
-        both[0].prepare()
-        for product in both:
-            product.launch("server")
-        for product in both:
-            product.wait_until_ready()
-        yield both
-    finally:
-        for product in both:
-            product.stop()
+    with running_servers(tmp_path, database_url, redis_server.url, {}, {}) as servers:
+        yield servers
 
 
 @pytest.fixture

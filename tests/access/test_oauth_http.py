@@ -19,7 +19,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
-from tests.support.product import Client, Product
+from tests.support.product import Client, Product, running_servers
 from tests.support.redis import RedisServer
 from writ.access.oauth.keys import rotate_key
 from writ.store.secrets import Sealer
@@ -42,18 +42,9 @@ GOOD = "a long enough password"
 @pytest.fixture
 def products(tmp_path: Path, database_url: str, redis_server: RedisServer) -> Iterator[list[Product]]:
     """Two servers that share nothing but database, Redis and secret key."""
-    settings = {"WRIT_SECRET_KEY": "k" * 40}
-    both = [Product(tmp_path / f"home-{n}", database_url, redis_server.url, settings) for n in range(2)]
-    try:
-        both[0].prepare()
-        for product in both:
-            product.launch("server")
-        for product in both:
-            product.wait_until_ready()
-        yield both
-    finally:
-        for product in both:
-            product.stop()
+    shared = {"WRIT_SECRET_KEY": "k" * 40}
+    with running_servers(tmp_path, database_url, redis_server.url, shared, shared) as servers:
+        yield servers
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.product import Client, Product
+from tests.support.product import Client, Product, running_servers
 from tests.support.redis import RedisServer
 from tests.support.signing import sign
 from writ.hosting.models import Site
@@ -26,20 +26,8 @@ def products(tmp_path: Path, database_url: str, redis_server: RedisServer) -> It
     """Two servers with one database, Redis and secret key; people know the second by another address."""
     shared = {"WRIT_SECRET_KEY": "s" * 40}
     public = {**shared, "WRIT_PUBLIC_URL": "https://writ.example.com"}
-    both = [
-        Product(tmp_path / f"home-{n}", database_url, redis_server.url, settings)
-        for n, settings in enumerate((shared, public))
-    ]
-    try:
-        both[0].prepare()
-        for product in both:
-            product.launch("server")
-        for product in both:
-            product.wait_until_ready()
-        yield both
-    finally:
-        for product in both:
-            product.stop()
+    with running_servers(tmp_path, database_url, redis_server.url, shared, public) as servers:
+        yield servers
 
 
 @pytest.fixture

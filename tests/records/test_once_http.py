@@ -10,7 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from tests.support.product import Product
+from tests.support.product import Product, running_servers
 from tests.support.redis import RedisServer
 from writ.access.models import ApiKey
 from writ.store.work import Store
@@ -22,18 +22,9 @@ CLIENTS, ROUNDS = 20, 5
 @pytest.fixture
 def products(tmp_path: Path, database_url: str, redis_server: RedisServer) -> Iterator[list[Product]]:
     """Two servers that share nothing but database, Redis and secret key."""
-    settings = {"WRIT_SECRET_KEY": "a secret key of these tests"}
-    both = [Product(tmp_path / f"home-{n}", database_url, redis_server.url, settings) for n in range(2)]
-    try:
-        both[0].prepare()
-        for product in both:
-            product.launch("server")
-        for product in both:
-            product.wait_until_ready()
-        yield both
-    finally:
-        for product in both:
-            product.stop()
+    shared = {"WRIT_SECRET_KEY": "a secret key of these tests"}
+    with running_servers(tmp_path, database_url, redis_server.url, shared, shared) as servers:
+        yield servers
 
 
 def test_twenty_clients_of_two_servers_have_one_effect(products: list[Product], database_url: str) -> None:

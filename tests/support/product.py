@@ -147,6 +147,27 @@ def running_product(folder: Path, **settings: str) -> Iterator[Product]:
         redis.stop()
 
 
+@contextmanager
+def running_servers(
+    folder: Path, database_url: str, redis_url: str, *settings: Mapping[str, str]
+) -> Iterator[list[Product]]:
+    """A server for each of the settings, which share nothing but database and Redis; stopped at the end."""
+    servers = [
+        Product(folder / f"home-{number}", database_url, redis_url, own)
+        for number, own in enumerate(settings)
+    ]
+    try:
+        servers[0].prepare()
+        for product in servers:
+            product.launch("server")
+        for product in servers:
+            product.wait_until_ready()
+        yield servers
+    finally:
+        for product in servers:
+            product.stop()
+
+
 class Client(httpx.Client):
     """A logged-in client of the API."""
 

@@ -29,8 +29,8 @@ stage_contract() {
 
 OTHERS="--ignore tests/conformance --ignore tests/docs --ignore tests/system"
 
-# Two processes, each with whole files, in their order: the longest come early.
-BESIDE="-n 2 --dist loadfile --no-loadscope-reorder"
+# Three processes on two processors, as tests also wait; each has whole files, in their order: the longest come early.
+BESIDE="-n 3 --dist loadfile --no-loadscope-reorder"
 
 # Everything but what has a stage of its own; SQLite, a real Redis, real workers.
 stage_unit() {

@@ -25,6 +25,11 @@ class PostgresServer:
         self._folder = Path(tempfile.mkdtemp(prefix="writ-postgres-"))
         self._server: Any = pgserver.get_server(self._folder, cleanup_mode="stop")
         self._url = make_url(self._server.get_uri()).set(drivername="postgresql")
+        # No test cuts the power: a server that is killed has lost nothing that it wrote to the system.
+        with psycopg.connect(self._url.render_as_string(False), autocommit=True) as connection:
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                connection.execute(f"ALTER SYSTEM SET {setting} = off")
+            connection.execute("SELECT pg_reload_conf()")
 
     def create_database(self) -> str:
         """The URL of a new, empty database."""

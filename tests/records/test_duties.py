@@ -172,7 +172,7 @@ def test_without_redis_everything_else_is_done(log: Log, tmp_path: Path) -> None
     others = [Duty("after", lambda: done.append(1.0), 0.0)]
     with capture_logs() as said:
         record_until(log, [*duties.values(), *others], lambda: log.numbers() == [1] and len(done) >= 2)
-    assert {(entry["event"], entry["duty"]) for entry in said} == {("duty_failed", "quotas")}
+    assert {(entry["event"], entry["duty"]) for entry in said} == {("duty_postponed", "quotas")}
     assert log.verify().fault is None
 
 

@@ -73,6 +73,7 @@ def _forget(session: Session) -> None:
 def _end(redis: Redis, changed: set[UUID], told: bool) -> None:
     if not told:
         time.sleep(REMEMBERED_SECONDS)
+        return
     for organization in changed:
         _tell(redis, organization, _AFTER_SECONDS)
 

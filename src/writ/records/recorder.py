@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
+from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from writ.records.collecting import Collector
@@ -107,5 +108,7 @@ class Recording:
                     self._due[duty.name] = time.monotonic()
             except DutyLost:
                 raise
+            except (SQLAlchemyError, RedisError) as error:
+                log.warning("duty_postponed", duty=duty.name, seconds=duty.seconds, reason=str(error)[:200])
             except Exception:
                 log.exception("duty_failed", duty=duty.name)

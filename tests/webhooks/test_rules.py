@@ -230,6 +230,19 @@ def test_a_webhook_without_address_and_types_is_told_both(small_world: World) ->
 
 
 @pytest.mark.requirement("S3-44")
+@pytest.mark.requirement("S4-151")
+def test_an_application_is_told_a_thousand_times_a_minute_at_most(small_world: World) -> None:
+    world = small_world
+    actor = replace(world.actor, kind="application", application_id=uuid4())
+    made = {n: world.subscribe("https://hooks.example.com/a", actor, max_per_second=n)[0] for n in (None, 3)}
+    with world.store.begin() as session:
+        paces = {n: subscriptions.find_webhook(session, actor, made[n]).max_per_second for n in made}
+    assert paces == {None: 16, 3: 3}
+    with pytest.raises(Refusal) as refusal:
+        world.subscribe("https://hooks.example.com/a", actor, max_per_second=17)
+    assert [error.field for error in refusal.value.errors] == ["/body/max_per_second"]
+
+
 def test_the_secret_is_sealed(small_world: World) -> None:
     webhook, secret = small_world.subscribe("https://hooks.example.com/")
     row = small_world.row(WebhookSubscription, webhook)

@@ -29,6 +29,9 @@ from writ.store.secrets import Sealer
 GRACE_SECONDS = 86_400
 """How long the secret before signs too after a rotation, unless said otherwise."""
 
+APPLICATION_PER_SECOND = 16
+"""The most deliveries a second to a webhook of an application: just under 1,000 a minute."""
+
 _SPELLINGS = {"webhook_url": "url", "event_types": "events", "secret_key": "secret"}
 """The two names that each of these fields has."""
 
@@ -177,9 +180,18 @@ def _settings(actor: Actor, trusted: tuple[Network, ...], body: Mapping[str, Any
         "filters": _filters(actor, body.get("filters") or {}),
         "is_active": body.get("is_active", True),
         "ordered": body.get("ordered", False),
-        "max_per_second": body.get("max_per_second"),
+        "max_per_second": _pace(actor, body.get("max_per_second")),
         "retry_policy": policy,
     }
+
+
+def _pace(actor: Actor, wanted: int | None) -> int | None:
+    if actor.application_id is None:
+        return wanted
+    if wanted is not None and wanted > APPLICATION_PER_SECOND:
+        message = f"is above {APPLICATION_PER_SECOND}, the most for a webhook of an application"
+        raise refuse([FieldError("/body/max_per_second", "maximum", message)])
+    return wanted or APPLICATION_PER_SECOND
 
 
 def _check_url(url: str, trusted: tuple[Network, ...]) -> None:

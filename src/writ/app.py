@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,9 @@ from typing import Any
 import writ_contract
 from connexion import ConnexionMiddleware
 from connexion.resolver import Resolver
+from connexion.spec import OpenAPISpecification
 from redis import Redis
+from writ_contract.digest import SHA256
 
 import writ.access.oauth.models
 import writ.access.rate_models
@@ -47,6 +52,25 @@ from writ.store.work import Store
 def contract_path() -> Path:
     """The bundled contract that this version serves."""
     return Path(writ_contract.__file__).parent.parent / "openapi.json"
+
+
+def is_generated(contract: Path) -> bool:
+    """Whether the file is, to the byte, the contract that scripts/generate has found to be valid."""
+    return hashlib.sha256(contract.read_bytes()).hexdigest() == SHA256
+
+
+@contextmanager
+def _without_validation(known: bool) -> Iterator[None]:
+    # Connexion validates whatever it loads, which takes seconds for a large contract, and has no option for
+    # one that is known to be valid. What is set here hides what the class inherits.
+    if not known:
+        yield
+        return
+    OpenAPISpecification._validate_spec = classmethod(lambda _cls, _spec: None)
+    try:
+        yield
+    finally:
+        del OpenAPISpecification._validate_spec
 
 
 def check_contract() -> None:
@@ -103,7 +127,8 @@ def make_app(services: Services, contract: dict[str, Any] | None = None) -> Conn
     app = ConnexionMiddleware(
         make_outside(services, contract_path()), middlewares=[partial(Gateway, services=services)]
     )
-    app.add_api(contract or load_mapping(contract_path()))
+    with _without_validation(contract is None and is_generated(contract_path())):
+        app.add_api(contract or load_mapping(contract_path()))
     # Connexion would build its stack with the first request; a bad contract must stop the start.
     app.app, app.middleware_stack = app._build_middleware_stack()
     return app

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from connexion.exceptions import InvalidSpecification
 
 from tests.gateway.contract import contract, contract_with, operation, query
-from tests.gateway.harness import ROOT, Door
+from tests.gateway.harness import ROOT, Door, make_services
 from tests.support.redis import free_port
+from writ.app import contract_path, is_generated, make_app
 from writ.contract.operation import REQUIRED_FIELDS, ContractFault
 
 HERE = {"name": "a", "in": "path", "required": True, "schema": {"type": "string"}}
@@ -104,3 +106,18 @@ def test_the_real_server_does_not_start_with_a_broken_contract(tmp_path: Path) -
     assert process.returncode not in (0, -9)
     assert "POST /login has no handler" in output
     assert "log_in_nowhere" in output
+
+
+def test_only_the_generated_contract_is_known_to_be_valid(tmp_path: Path) -> None:
+    assert is_generated(contract_path())
+    changed = tmp_path / "openapi.json"
+    changed.write_text(contract_path().read_text().replace('"openapi": "3.0.3"', '"openapi": "3.0.2"', 1))
+    assert not is_generated(changed)
+
+
+def test_a_contract_that_is_not_valid_is_found_after_one_that_was_known(tmp_path: Path) -> None:
+    services = make_services(tmp_path)
+    make_app(services)
+    document = contract_with("/a", responses={"200": {"content": {}}})
+    with pytest.raises(InvalidSpecification, match="is not valid under any of the given schemas"):
+        make_app(services, document)

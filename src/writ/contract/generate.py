@@ -46,8 +46,10 @@ def check(source: Source) -> list[str]:
 
 def render(source: Source) -> dict[str, str]:
     """Return all generated texts by path from the project's folder."""
+    contract = json.dumps(source.document, indent=2, ensure_ascii=False) + "\n"
     files = {
-        BUNDLE: json.dumps(source.document, indent=2, ensure_ascii=False) + "\n",
+        BUNDLE: contract,
+        **code.emit_digest(contract),
         **code.emit(source),
         **models.emit(source),
         **docs.emit(source),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from writ.contract.emit.source import Source, constant, python, texts
 
 PACKAGE = "generated/writ_contract"
@@ -51,6 +53,13 @@ def emit(source: Source) -> dict[str, str]:
         "states": ("Which state may follow which, as `x-states` says.", _states(source)),
     }
     return {f"{PACKAGE}/{name}.py": python(title, body) for name, (title, body) in modules.items()}
+
+
+def emit_digest(contract: str) -> dict[str, str]:
+    """Return the module that knows the bundled contract which was found to be valid."""
+    digest = hashlib.sha256(contract.encode()).hexdigest()
+    body = f'SHA256 = "{digest}"\n"""Of the file openapi.json, in hexadecimal."""\n'
+    return {f"{PACKAGE}/digest.py": python("The contract that all of this was made of.", body)}
 
 
 def _operations(source: Source) -> str:

@@ -199,7 +199,8 @@ def test_every_filter_is_served_by_its_index_in_order(log: Log, monkeypatch: pyt
                 assert any(name in plan for name in names), (query, more, plan)
                 assert "Seq Scan" not in plan, plan
                 assert "SCAN" not in plan, plan
-                assert "Sort" not in plan, plan
+                # What is found is a page, and only that may be sorted.
+                assert plan.count("Sort Key") == plan.count("Sort Key: shown.id"), plan
                 assert "TEMP B-TREE" not in plan, plan
         read_log(connection, actor(), {"limit": 20, "request_id": f"req_{entry_id(3).hex}"})
         assert "ix_api_audit_log_organization " in plans[-1], plans[-1]

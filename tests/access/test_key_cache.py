@@ -12,7 +12,7 @@ from redis import Redis
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tests.access.finding import Asking, NoUse
+from tests.access.finding import HERE, Asking, NoUse
 from tests.support.redis import RedisServer, free_port
 from writ.access import key_cache, key_marks, key_rules, user_rules
 from writ.access.key_cache import KeyCache
@@ -49,10 +49,10 @@ class Process:
     def __init__(self, store: Store) -> None:
         self.store, self.cache = store, KeyCache(use=NoUse())
 
-    def ask(self, text: str, mark: Callable[[], Any], *, signed: bool = False) -> Actor:
+    def ask(self, text: str, mark: Callable[[], Any], *, signed: bool = False, address: str = HERE) -> Actor:
         """One request: authenticate, then the round trip of the limits."""
         with self.store.read() as connection:
-            call: Any = Asking(self.store, connection)
+            call: Any = Asking(self.store, connection, address)
             call.headers = {"signature": "x"} if signed else {}
             call.actor = self.cache.find(call, text)
             self.cache.seen(call, mark())
@@ -187,6 +187,20 @@ def test_a_change_that_cannot_be_marked_waits_until_all_is_forgotten(
     # A Redis that came back empty has no mark.
     with pytest.raises(Refusal, match="API_KEY_REVOKED"):
         process.ask(text, lambda: None)
+
+
+def test_what_is_refused_from_memory_is_looked_up_first(store: Store, owner: Actor, redis: Redis) -> None:
+    key_id, text = create(store, owner, ip_allowlist=[f"{HERE}/32"])
+    process = Process(store)
+    process.ask(text, lambda: redis.get(MARK))
+    assert process.remembers(text)
+    with pytest.raises(Refusal, match="ADDRESS_NOT_ALLOWED"):
+        process.ask(text, lambda: redis.get(MARK), address="198.51.100.7")
+    with store.begin() as session:
+        session.get_one(ApiKey, key_id).ip_allowlist = ["198.51.100.0/24"]
+    assert process.ask(text, lambda: redis.get(MARK), address="198.51.100.7").key_id == key_id
+    with pytest.raises(Refusal, match="ADDRESS_NOT_ALLOWED"):
+        process.ask(text, lambda: redis.get(MARK))
 
 
 def test_what_changes_no_key_makes_no_mark(store: Store, owner: Actor, redis: Redis) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from writ_contract.errors import API_KEY_INVALID
 
@@ -21,7 +21,6 @@ from writ.contract.errors import Refusal
 from writ.gateway.call import Actor, Call
 from writ.gateway.signature import verify_signature
 from writ.store.base import now
-from writ.store.work import Store
 
 MOST_KEYS = 10_000
 
@@ -61,8 +60,12 @@ class KeyCache:
         held = self._held.get(key.sha256)
         if held is None or held.until <= time.monotonic():
             return self._look_up(call, key)
+        try:
+            held.found.require_good(now(), call.client_address)
+        except Refusal:
+            # It may have been extended, or allowed from here, since it was read.
+            return self._look_up(call, key)
         call.credential = held
-        held.found.require_good(now(), call.client_address)
         return held.found.actor
 
     def key_of(self, actor: Actor) -> str:
@@ -95,18 +98,13 @@ class KeyCache:
         found = find_key(call.read, key)
         at = now()
         found.require_good(at, call.client_address)
-        self._note_use(call.services.store, found)
+        if found.last_used_at is None or found.last_used_at <= at - USE_INTERVAL:
+            self._use.note(call.services.store, found.id, at)
         call.credential = _Credential(key, found, until)
         return found.actor
 
-    def _note_use(self, store: Store, found: FoundKey) -> None:
-        at = now()
-        if found.last_used_at is None or found.last_used_at <= at - USE_INTERVAL:
-            self._use.note(store, found.id, at)
-
     def _remember(self, credential: _Credential) -> None:
-        kept = _Credential(credential.text, credential.found, credential.until, remembered=True)
         with self._lock:
             while len(self._held) >= MOST_KEYS:
                 del self._held[next(iter(self._held))]
-            self._held[credential.text.sha256] = kept
+            self._held[credential.text.sha256] = replace(credential, remembered=True)
